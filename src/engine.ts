@@ -1,0 +1,16 @@
+/** What the agent asks of the cluster engine outside the entry points. */
+export interface Engine {
+  /**
+   * Asks the engine to run monitor for a resource on this system soon.
+   *
+   * @throws {AgentError} PLATFORM_DOWN when the engine does not answer, REFUSED when it says no
+   */
+  probe(resource: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * The present value of an attribute, as the engine prints it: one line, keys and values separated by blanks.
+   *
+   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   */
+  value(resource: string, attribute: string, signal: AbortSignal): Promise<string>;
+}

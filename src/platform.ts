@@ -1,0 +1,97 @@
+import type { EventEmitter } from "eventemitter3";
+import type { Attributes } from "./attributes.ts";
+import type { ResourceState } from "./resource-state.ts";
+
+/** One look at one guest on this host: what the platform said, translated, with the words for the operator. */
+export interface Reading {
+  readonly state: ResourceState;
+  readonly reason: string;
+  /** Whether the guest holds an emulator (and so its disks) here; undefined when the platform cannot say. */
+  readonly active: boolean | undefined;
+  /** Whether a migration in either direction is under way: such a guest may be active on two hosts. */
+  readonly migrating: boolean;
+  /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
+  readonly suspended: "paused" | "asleep" | undefined;
+  readonly uuid: string | undefined;
+  /** Who said so: the hypervisor, or the emulator process alone because the hypervisor did not answer. */
+  readonly source: "platform" | "emulator";
+  /** How the guest's last run here ended, in words, when that is known. */
+  readonly ended: string | undefined;
+}
+
+/** What a platform publishes. Hints only: the listener reads the state itself. */
+export interface PlatformEvents {
+  /** Something happened to this guest. */
+  changed: [guest: string];
+  /** A session stands and all states have been read once; what happened before sent no event. */
+  connected: [];
+  /** The session is gone; the reason is for the log. */
+  lost: [reason: string];
+}
+
+/** How long a forced stop may take, and when it stops waiting for the hypervisor. */
+export interface StopBudget {
+  /** milliseconds after which the platform may end the emulator itself */
+  readonly patienceMs: number;
+}
+
+/** One thing that validation of a resource's environment found. */
+export interface Finding {
+  readonly level: "warn" | "info";
+  readonly text: string;
+}
+
+/**
+ * All that the agent needs of a virtualization environment. Everything is by guest name, every wait takes
+ * a signal, and all methods throw AgentError only.
+ */
+export interface Platform {
+  readonly events: EventEmitter<PlatformEvents>;
+
+  /** Keeps the sessions alive until the signal aborts; never throws. */
+  run(signal: AbortSignal): Promise<void>;
+
+  /**
+   * Reads one guest, beginning after the call. An undefined guest is a reading (OFFLINE), not an error.
+   *
+   * @throws {AgentError} PLATFORM_DOWN, NOT_ALLOWED, TIMED_OUT when nothing can be proved
+   */
+  read(guest: string, signal: AbortSignal): Promise<Reading>;
+
+  /** Reads many guests at the cost of about one call; guests that are not defined here are included. */
+  readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>>;
+
+  /** Resolves at the next hint about this guest, or after the time, or when the signal aborts. */
+  nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void>;
+
+  /** Brings the definition in place that the attributes ask for. Never touches an active guest. */
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<void>;
+
+  /** Starts a defined guest; succeeds when it is active already. Waits for a start that an earlier call left behind. */
+  start(guest: string, signal: AbortSignal): Promise<void>;
+
+  /** Resumes a paused guest or wakes a sleeping one. */
+  wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void>;
+
+  /** Asks the guest once to shut down; a guest that has stopped meanwhile is no error. */
+  requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Ends the guest by force.
+   *
+   * @throws {AgentError} STILL_RUNNING when it cannot be proved that no emulator of this guest is left
+   */
+  destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
+
+  /** Throws STILL_RUNNING when an emulator of this guest exists on this host. */
+  proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+
+  /** Ends what would start the guest outside the cluster (autostart), as configured; failures are logged. */
+  claim(guest: string, signal: AbortSignal): Promise<void>;
+
+  /** Checks what a resource needs of its environment; an empty list means all is well. */
+  validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]>;
+
+  /** Drops what is remembered of a guest that is no longer kept. */
+  forget(guest: string): void;
+}
