@@ -13,28 +13,28 @@ export type Tuples = ReadonlyMap<string, readonly string[]>;
  */
 export function parseTuples(args: readonly string[]): Tuples {
   const tuples = new Map<string, readonly string[]>();
+  let previous: string | undefined;
   let at = 0;
   while (at < args.length) {
     const name = args[at] ?? "";
     const countText = args[at + 1];
-    if (countText === undefined || !/^\d{1,4}$/.test(countText)) {
-      throw new AgentError(
-        "BAD_ATTRIBUTE",
-        `attribute "${printable(name)}" has no count of values behind its name`,
-      );
-    }
+    if (countText === undefined || !/^\d{1,4}$/.test(countText))
+      throw broken(at, previous, "has no count of values");
     const count = Number(countText);
     const values = args.slice(at + 2, at + 2 + count);
-    if (values.length < count) {
-      throw new AgentError(
-        "BAD_ATTRIBUTE",
-        `attribute "${printable(name)}" promises ${count} values and brings ${values.length}`,
-      );
-    }
+    if (values.length < count)
+      throw broken(at, previous, `promises ${count} values and brings ${values.length}`);
     tuples.set(name, values);
+    previous = name;
     at += 2 + count;
   }
   return tuples;
+}
+
+/** Names the place, never the token: a shifted argument list may hold the password there. */
+function broken(at: number, previous: string | undefined, what: string): AgentError {
+  const place = previous === undefined ? "the first tuple" : `the tuple after "${printable(previous)}"`;
+  return new AgentError("BAD_ATTRIBUTE", `${place} (argument ${at + 1}) ${what}`);
 }
 
 /**
@@ -46,6 +46,15 @@ export function parseAssociation(
   keys: readonly string[],
 ): ReadonlyMap<string, string> {
   if (tokens.length % 2 === 0 && tokens.length <= 2 * keys.length) return pairs(tokens, keys);
+  return rejoined(tokens, keys);
+}
+
+/** The tokens of an association that the engine printed on one line, where nothing marks the end of a value. */
+export function associationTokens(line: string, keys: readonly string[]): readonly string[] {
+  return [...rejoined(line.trim().split(/\s+/), keys)].flat();
+}
+
+function rejoined(tokens: readonly string[], keys: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string[]>();
   let words: string[] | undefined;
   for (const token of tokens) {

@@ -1,0 +1,48 @@
+import type { Reading } from "./platform.ts";
+import { online, type ResourceState } from "./resource-state.ts";
+
+/** What the engine is told, with the words that go to the log. */
+export interface Answer {
+  readonly state: ResourceState;
+  readonly reason: string;
+}
+
+/** What the engine was told last: needed to tell a fault from a guest that was never ours. */
+export interface LastAnswer {
+  readonly state: ResourceState;
+  /** Whether the guest was active then: true beside OFFLINE only where a policy declared a fault. */
+  readonly active: boolean;
+}
+
+/** What decides an answer beside the reading itself. */
+export interface AnswerFacts {
+  /** An offline or clean has begun and the emulator is not yet proved gone. */
+  readonly stopping: boolean;
+  /** Undefined until the first monitor after open. */
+  readonly lastAnswer: LastAnswer | undefined;
+}
+
+/**
+ * Turns a reading into the answer for the engine.
+ *
+ * A live emulator is not hidden while the engine acts: the engine takes OFFLINE and INTENTIONAL OFFLINE as done
+ * and starts the guest elsewhere. So an active guest that is not migrating is ONLINE with low confidence while
+ * it is being stopped and at the first monitor after open; and a policy's OFFLINE is given only for a guest that
+ * the engine knows as ONLINE here, or that was already declared faulted in this way.
+ */
+export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
+  const told = { state: reading.state, reason: reading.reason };
+  if (reading.active !== true || reading.migrating || reading.state.kind === "ONLINE") return told;
+
+  const last = facts.lastAnswer;
+  if (facts.stopping) return visible(reading, "it is being stopped and its emulator still lives");
+  if (last === undefined) return visible(reading, "it holds an emulator here and this is the first look");
+  if (reading.state.kind !== "OFFLINE") return told;
+
+  const known = last.state.kind === "ONLINE" || (last.state.kind === "OFFLINE" && last.active);
+  return known ? told : visible(reading, "it holds an emulator here and was not online under the engine");
+}
+
+function visible(reading: Reading, why: string): Answer {
+  return { state: online(10), reason: `${reading.reason}; reported as online because ${why}` };
+}

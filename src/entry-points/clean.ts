@@ -1,0 +1,34 @@
+import type { GuestContext, StopResult } from "./context.ts";
+
+/** Why the framework runs clean. Source: Agent Developer's Guide, clean reason codes. */
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [0, "offline hung"],
+  [1, "offline ineffective"],
+  [2, "online hung"],
+  [3, "online ineffective"],
+  [4, "unexpected offline"],
+  [5, "monitor hung"],
+]);
+
+/**
+ * Ends the guest by force, for whatever reason, and returns only when that is proved.
+ *
+ * @param budgetMs the whole time there is; after half of it the platform no longer waits for the hypervisor
+ * @throws {AgentError} STILL_RUNNING and others: the clean has failed and the engine tries again
+ */
+export async function clean(
+  { attributes, platform, log }: GuestContext,
+  reason: number | undefined,
+  budgetMs: number,
+  signal: AbortSignal,
+): Promise<StopResult> {
+  log.info({ reason: reasonText(reason) }, "guest is being ended by force");
+  await platform.destroy(attributes.guestName, { patienceMs: budgetMs / 2 }, signal);
+  log.info({}, "guest is proved gone");
+  return { stopped: true };
+}
+
+function reasonText(reason: number | undefined): string {
+  if (reason === undefined) return "not given";
+  return REASONS.get(reason) ?? `code ${reason}`;
+}

@@ -1,0 +1,24 @@
+import type { AnswerFacts } from "../answer.ts";
+import type { Attributes } from "../attributes.ts";
+import type { Log } from "../log.ts";
+import type { Platform } from "../platform.ts";
+
+/** What every entry point of one resource works with. */
+export interface GuestContext {
+  readonly resource: string;
+  readonly attributes: Attributes;
+  readonly platform: Platform;
+  readonly log: Log;
+}
+
+/** What monitor needs beside it: the facts about the resource as they stand when it asks. */
+export interface MonitorContext extends GuestContext {
+  facts(): AnswerFacts;
+  /** Grows at every event of the guest and at the end of every operation on it. */
+  epoch(): number;
+}
+
+/** How a stop ended: whether the emulator is proved gone. */
+export interface StopResult {
+  readonly stopped: boolean;
+}

@@ -1,0 +1,42 @@
+import { hasCode, messageOf } from "../agent-error.ts";
+import { type Answer, answerOf } from "../answer.ts";
+import type { Reading } from "../platform.ts";
+import { UNKNOWN } from "../resource-state.ts";
+import type { MonitorContext } from "./context.ts";
+
+/** A guest whose events never pause is answered from the last of this many readings. */
+const READINGS_AT_MOST = 5;
+
+/** The answer and the reading behind it; no reading where nothing could be proved. */
+export interface MonitorResult {
+  readonly answer: Answer;
+  readonly reading: Reading | undefined;
+}
+
+/**
+ * Reports the state of one guest. Changes nothing and never throws.
+ *
+ * A reading that an event or the end of an operation overtook is read again. Whatever cannot be proved is
+ * UNKNOWN, so that a broken management connection is not mistaken for a stopped guest.
+ *
+ * @param signal aborted at the deadline of the entry point, and when the shim goes away
+ */
+export async function monitor(context: MonitorContext, signal: AbortSignal): Promise<MonitorResult> {
+  try {
+    const reading = await freshReading(context, signal);
+    return { answer: answerOf(reading, context.facts()), reading };
+  } catch (error) {
+    if (!hasCode(error, "PLATFORM_DOWN", "NOT_ALLOWED", "TIMED_OUT", "CANCELLED")) {
+      context.log.error({ err: error }, "monitor failed in a way nobody foresaw");
+    }
+    return { answer: { state: UNKNOWN, reason: messageOf(error) }, reading: undefined };
+  }
+}
+
+async function freshReading(context: MonitorContext, signal: AbortSignal): Promise<Reading> {
+  for (let attempt = 1; ; attempt++) {
+    const epoch = context.epoch();
+    const reading = await context.platform.read(context.attributes.guestName, signal);
+    if (epoch === context.epoch() || attempt === READINGS_AT_MOST) return reading;
+  }
+}

@@ -1,0 +1,130 @@
+import { messageOf } from "../agent-error.ts";
+import { throwIfAborted, withDeadline } from "../deadline.ts";
+import type { Reading } from "../platform.ts";
+import type { GuestContext, StopResult } from "./context.ts";
+
+/**
+ * A booting guest loses the request, so it is repeated, at growing distance: some guests ask their user at
+ * every press of the power button.
+ */
+const REPEAT_MS = [2000, 3000, 5000, 8000, 13_000, 21_000] as const;
+
+/** Without a hint the guest is read at least this often while it stops. */
+const LOOK_MS = 1000;
+
+/**
+ * Asks the guest to shut down and waits for it, DelayAfterGuestOffline at most. Never destroys: a guest that
+ * runs on is left to the engine, whose next monitor finds it ONLINE and whose clean ends it.
+ *
+ * @throws {AgentError} when the hypervisor cannot be asked
+ */
+export async function offline(context: GuestContext, signal: AbortSignal): Promise<StopResult> {
+  const { attributes, platform, log } = context;
+  const guest = attributes.guestName;
+  const before = await platform.read(guest, signal);
+  if (before.active === false) return proved(context, signal);
+  if (!(await awake(context, before, signal))) return { stopped: false };
+
+  await platform.requestShutdown(guest, signal);
+  const boundS = attributes.delayAfterGuestOfflineS;
+  if (boundS === 0) {
+    log.info({}, "shutdown requested, nothing is waited for");
+    return { stopped: false };
+  }
+  return withDeadline(boundS * 1000, `offline of ${guest}`, [signal], (bounded) =>
+    followShutdown(context, bounded, signal),
+  );
+}
+
+/** Ends when the guest has stopped or the bound has passed; only the caller's own signal is an error. */
+async function followShutdown(
+  context: GuestContext,
+  bounded: AbortSignal,
+  signal: AbortSignal,
+): Promise<StopResult> {
+  const { attributes, platform, log } = context;
+  const guest = attributes.guestName;
+  const repeat = repeater();
+  while (!bounded.aborted) {
+    await platform.nextChange(guest, LOOK_MS, bounded);
+    const reading = await lookOnce(context, bounded);
+    if (reading?.active === false && (await isProved(context, bounded))) return { stopped: true };
+    if (reading !== undefined && isRunning(reading) && repeat.isDue()) await askAgain(context, bounded);
+  }
+  throwIfAborted(signal);
+  log.warn(
+    { waitedS: attributes.delayAfterGuestOfflineS },
+    "guest did not stop in time, the engine will call clean",
+  );
+  return { stopped: false };
+}
+
+function repeater() {
+  let at = 0;
+  let due = performance.now() + REPEAT_MS[0];
+  return {
+    isDue(): boolean {
+      if (performance.now() < due) return false;
+      at = Math.min(at + 1, REPEAT_MS.length - 1);
+      due = performance.now() + (REPEAT_MS[at] ?? 0);
+      return true;
+    },
+  };
+}
+
+/** Only a running guest is asked again: one that is on its way down has heard the request. */
+function isRunning(reading: Reading): boolean {
+  return reading.active === true && reading.state.kind === "ONLINE" && reading.state.confidence === 100;
+}
+
+async function askAgain({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<void> {
+  try {
+    await platform.requestShutdown(attributes.guestName, signal);
+    log.debug({}, "shutdown requested again");
+  } catch (error) {
+    log.debug({ err: error }, "shutdown could not be requested again");
+  }
+}
+
+async function lookOnce(
+  { attributes, platform, log }: GuestContext,
+  signal: AbortSignal,
+): Promise<Reading | undefined> {
+  try {
+    return await platform.read(attributes.guestName, signal);
+  } catch (error) {
+    log.debug({ err: error }, "guest could not be read while it stops");
+    return undefined;
+  }
+}
+
+async function awake(context: GuestContext, reading: Reading, signal: AbortSignal): Promise<boolean> {
+  const { attributes, platform, log } = context;
+  if (reading.suspended === undefined) return true;
+  try {
+    await platform.wake(attributes.guestName, reading.suspended, signal);
+    log.info({ was: reading.suspended }, "suspended guest brought back to shut it down");
+    return true;
+  } catch (error) {
+    throwIfAborted(signal);
+    log.warn({ err: error }, "suspended guest cannot be brought back, the engine will call clean");
+    return false;
+  }
+}
+
+async function proved({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<StopResult> {
+  await platform.proveStopped(attributes.guestName, signal);
+  log.info({}, "guest is not running");
+  return { stopped: true };
+}
+
+async function isProved({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<boolean> {
+  try {
+    await platform.proveStopped(attributes.guestName, signal);
+    log.info({}, "guest stopped");
+    return true;
+  } catch (error) {
+    log.debug({ reason: messageOf(error) }, "guest is not proved stopped yet");
+    return false;
+  }
+}

@@ -1,0 +1,18 @@
+import type { LastAnswer } from "./answer.ts";
+import { type Attributes, environmentOf } from "./attributes.ts";
+
+/** What is kept of a resource across restarts of the daemon. */
+export interface Registration {
+  readonly resource: string;
+  readonly attributes: Attributes;
+  /** False from the agent's shutdown until the next open. */
+  readonly watched: boolean;
+  /** True from the start of an offline or clean until the emulator is proved gone. */
+  readonly stopping: boolean;
+  readonly lastAnswer: LastAnswer | undefined;
+}
+
+/** The key of the guest's queue: one guest of one environment, whatever resources name it. */
+export function guestKey(attributes: Attributes): string {
+  return `${environmentOf(attributes)}:${attributes.guestName}`;
+}
