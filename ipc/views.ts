@@ -1,0 +1,11 @@
+import type { JsonValue } from "./protocol.ts";
+
+/** What operators may read. Each call answers at once from memory. */
+export interface Views {
+  health(): JsonValue;
+  guests(): JsonValue;
+  /** One guest, or undefined when the daemon does not know this name. */
+  guest(name: string): JsonValue | undefined;
+  /** Calls the listener at each event, until the returned function is called. */
+  subscribe(listener: (event: JsonValue) => void): () => void;
+}
