@@ -1,0 +1,115 @@
+import type { DomainLifecycle } from "./hypervisor.ts";
+
+/** How a run of a guest ended. */
+export type EndCause =
+  | "powered off from inside"
+  | "terminated on the host"
+  | "destroyed on the host"
+  | "crashed or killed"
+  | "panicked"
+  | "saved"
+  | "migrated away"
+  | "reverted to a snapshot"
+  | "stopped by this agent"
+  | "unknown";
+
+/** Source: libvirt-domain.h, virDomainEventType and the details of its members. */
+const EVENT = { started: 2, stopped: 5, shutdown: 6 } as const;
+const STOPPED = {
+  shutdown: 0,
+  destroyed: 1,
+  crashed: 2,
+  migrated: 3,
+  saved: 4,
+  failed: 5,
+  fromSnapshot: 6,
+} as const;
+const SHUTDOWN = { guest: 1, host: 2 } as const;
+
+interface Run {
+  shutdown: number | undefined;
+  ourStop: boolean;
+  ended: EndCause | undefined;
+}
+
+/** Follows the events of all domains and says how each one's last run ended. */
+export interface Causes {
+  /** Takes an event in the order in which libvirt sent it. */
+  add(event: DomainLifecycle): void;
+  /** From now on, until the next start, an end of this domain is our own doing. */
+  stopAsked(uuid: string): void;
+  /** Something was started whose events nobody saw. */
+  started(uuid: string): void;
+  /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
+  endOf(uuid: string): EndCause | undefined;
+  forget(uuid: string): void;
+}
+
+/**
+ * The cause of an end is in the order of events: a power-off inside the guest is announced as such before the
+ * end, a SIGTERM on the host too, while a crash, a kill -9 and the kernel's out-of-memory killer announce nothing.
+ */
+export function createCauses(): Causes {
+  const runs = new Map<string, Run>();
+  const runOf = (uuid: string): Run => {
+    const run = runs.get(uuid) ?? { shutdown: undefined, ourStop: false, ended: undefined };
+    runs.set(uuid, run);
+    return run;
+  };
+  const restart = (uuid: string) => {
+    runs.delete(uuid);
+  };
+
+  return {
+    add({ domain, event, detail }) {
+      if (event === EVENT.started) restart(domain.uuid);
+      if (event === EVENT.shutdown) runOf(domain.uuid).shutdown = detail;
+      if (event === EVENT.stopped) {
+        const run = runOf(domain.uuid);
+        run.ended = causeOf(run, detail);
+      }
+    },
+    stopAsked(uuid) {
+      runOf(uuid).ourStop = true;
+    },
+    started: restart,
+    endOf(uuid) {
+      const run = runs.get(uuid);
+      if (run === undefined) return undefined;
+      return run.ended ?? announced(run);
+    },
+    forget: restart,
+  };
+}
+
+/** The reading may arrive before the last event: the announcement alone tells then. */
+function announced(run: Run): EndCause | undefined {
+  if (run.ourStop) return "stopped by this agent";
+  if (run.shutdown === SHUTDOWN.guest) return "powered off from inside";
+  return undefined;
+}
+
+function causeOf(run: Run, detail: number): EndCause {
+  if (detail === STOPPED.migrated) return "migrated away";
+  if (detail === STOPPED.saved) return "saved";
+  if (detail === STOPPED.crashed) return "panicked";
+  if (run.ourStop) return "stopped by this agent";
+  switch (detail) {
+    case STOPPED.shutdown:
+      return shutdownBy(run);
+    case STOPPED.destroyed:
+      return "destroyed on the host";
+    case STOPPED.failed:
+      return "crashed or killed";
+    case STOPPED.fromSnapshot:
+      return "reverted to a snapshot";
+    default:
+      return "unknown";
+  }
+}
+
+/** An end without its announcement, or one announced without an author (old emulators), proves neither. */
+function shutdownBy(run: Run): EndCause {
+  if (run.shutdown === SHUTDOWN.guest) return "powered off from inside";
+  return run.shutdown === SHUTDOWN.host ? "terminated on the host" : "unknown";
+}
