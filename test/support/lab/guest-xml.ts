@@ -1,0 +1,130 @@
+import type { Accelerator, GuestFiles } from "./guest-files.ts";
+
+/** What a guest does without being told: `pm` sleeps (S3) and needs {@link GuestOptions.pm}. */
+export interface GuestAction {
+  do: "poweroff" | "reboot" | "panic" | "hang" | "suspend";
+  /** Counted from READY. */
+  afterS: number;
+}
+
+/** One guest; what is left out is as in a plain, well-behaved guest. */
+export interface GuestOptions {
+  name: string;
+  /** From guestFiles(). */
+  files: GuestFiles;
+  uuid?: string;
+  /** `kernel` (default) boots Linux in 2 to 5 s; `sector` runs a boot sector at once, 16 MiB, deaf to everything. */
+  kind?: "kernel" | "sector";
+  /** The power button: obeyed (default), ignored for ever, or obeyed after that many seconds. */
+  powerButton?: "obey" | "ignore" | { delayS: number };
+  action?: GuestAction;
+  /** Says `TICK n` once a second on the serial log. */
+  tick?: boolean;
+  /** Host path of the file that gets all the guest says; its folder must exist. */
+  serialLog?: string;
+  /** Host path of the socket on which lines can be typed, at most 107 bytes; see typeOnConsole(). */
+  consolePath?: string;
+  memoryMiB?: number;
+  /** Lets libvirt see a panic. Without it a panicked guest is `running` for ever. */
+  panicDevice?: boolean;
+  onPoweroff?: "destroy" | "restart";
+  onReboot?: "restart" | "destroy";
+  onCrash?: "destroy" | "restart" | "preserve" | "coredump-destroy";
+  /** Allows the guest to suspend to memory. */
+  pm?: boolean;
+  /** Runs the real qemu-guest-agent. */
+  agent?: boolean;
+  title?: string;
+  /** Default: what guestFiles() found. */
+  accel?: Accelerator;
+  /** More elements for `<devices>`. */
+  devices?: string;
+}
+
+/** The domain XML of a guest, for `virsh define` and `virsh create`. The name stands alone on its line. */
+export function guestXml(options: GuestOptions): string {
+  const { onPoweroff = "destroy", onReboot = "restart", onCrash = "destroy" } = options;
+  const accel = options.accel ?? options.files.accel;
+  return [
+    `<domain type='${accel === "kvm" ? "kvm" : "qemu"}'>`,
+    `<name>${escape(options.name)}</name>`,
+    options.uuid === undefined ? "" : `<uuid>${options.uuid}</uuid>`,
+    options.title === undefined ? "" : `<title>${escape(options.title)}</title>`,
+    `<memory unit='MiB'>${options.memoryMiB ?? (isSector(options) ? 16 : 96)}</memory>`,
+    "<vcpu>1</vcpu>",
+    os(options),
+    `<features><acpi/><apic/>${accel === "tcg" && isSector(options) ? "<tcg><tb-cache unit='MiB'>8</tb-cache></tcg>" : ""}</features>`,
+    "<clock offset='utc'/>",
+    `<on_poweroff>${onPoweroff}</on_poweroff>`,
+    `<on_reboot>${onReboot}</on_reboot>`,
+    `<on_crash>${onCrash}</on_crash>`,
+    options.pm === true ? "<pm><suspend-to-mem enabled='yes'/></pm>" : "",
+    "<devices>",
+    "<emulator>/usr/bin/qemu-system-x86_64</emulator>",
+    ...devices(options),
+    "</devices>",
+    "</domain>",
+    "",
+  ]
+    .filter((line, at, all) => line !== "" || at === all.length - 1)
+    .join("\n");
+}
+
+function isSector(options: GuestOptions): boolean {
+  return options.kind === "sector";
+}
+
+function os(options: GuestOptions): string {
+  const type = "<type arch='x86_64' machine='pc'>hvm</type>";
+  if (isSector(options)) return `<os>${type}<boot dev='hd'/></os>`;
+  const { kernel, initrd, initrdAgent } = options.files;
+  const image = options.agent === true ? initrdAgent : initrd;
+  return `<os>${type}<kernel>${escape(kernel)}</kernel><initrd>${escape(image)}</initrd><cmdline>${escape(commandLine(options))}</cmdline></os>`;
+}
+
+/** The first words make an emulated boot a third shorter; the `vkg.` words are read by scripts/guest-init. */
+function commandLine(options: GuestOptions): string {
+  const words = [
+    "console=ttyS0 quiet panic=0 nokaslr mitigations=off no_timer_check",
+    "cryptomgr.notests random.trust_cpu=on audit=0",
+    `vkg.name=${options.name}`,
+  ];
+  const { powerButton = "obey", action } = options;
+  if (powerButton === "ignore") words.push("vkg.acpi=ignore");
+  if (typeof powerButton === "object") words.push(`vkg.acpi=slow vkg.delay=${powerButton.delayS}`);
+  if (action !== undefined) words.push(`vkg.do=${action.do} vkg.after=${action.afterS}`);
+  if (options.tick === true) words.push("vkg.tick=1");
+  return words.join(" ");
+}
+
+function devices(options: GuestOptions): string[] {
+  return [
+    isSector(options) ? disk(options.files.bootSector) : "",
+    serial(options),
+    options.agent === true
+      ? "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+      : "",
+    options.panicDevice === true ? "<panic model='isa'/>" : "",
+    options.devices ?? "",
+    "<controller type='usb' model='none'/>",
+    "<memballoon model='none'/>",
+  ];
+}
+
+function disk(file: string): string {
+  return `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${escape(file)}'/><target dev='vda' bus='virtio'/><readonly/></disk>`;
+}
+
+/** A pty would lose short writes, because QEMU looks at it once a second: a socket, whose traffic libvirt logs. */
+function serial({ serialLog, consolePath }: GuestOptions): string {
+  if (consolePath !== undefined) {
+    const log = serialLog === undefined ? "" : `<log file='${escape(serialLog)}' append='on'/>`;
+    return `<serial type='unix'><source mode='bind' path='${escape(consolePath)}'/>${log}<target port='0'/></serial>`;
+  }
+  if (serialLog === undefined) return "";
+  return `<serial type='file'><source path='${escape(serialLog)}' append='on'/><target port='0'/></serial>`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>'"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}

@@ -1,0 +1,152 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { type LibvirtdOptions, makeFolder } from "./libvirtd-folder.ts";
+import { endNamespace, enterNamespace, holdNamespace } from "./namespace.ts";
+import { run } from "./run.ts";
+import { until } from "./until.ts";
+
+export type { LibvirtdOptions } from "./libvirtd-folder.ts";
+
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * A real libvirtd of a test's own, in a mount namespace of its own: the machine's libvirtd is never touched, and several
+ * can run at once. Its pid, its guests' pids and its files are those that everybody sees. Guests survive kill().
+ */
+export class PrivateLibvirtd {
+  /** Everything of this libvirtd is below here, and goes with stop(): `/tmp/vkg-XXXXXX`. */
+  readonly folder: string;
+  readonly socket: string;
+  /** Read only. */
+  readonly roSocket: string;
+  /** For `virsh -c`, also from another private libvirtd. */
+  readonly uri: string;
+  /** Where libvirtd keeps the pid file NAME.pid and the status NAME.xml of each running guest. */
+  readonly runDirectory: string;
+  /** What libvirtd sees as /etc/libvirt; qemu/NAME.xml below it is a persistent domain. */
+  readonly configDirectory: string;
+  /** libvirtd's own log, warnings and worse. */
+  readonly logFile: string;
+  readonly #holder: ChildProcess;
+  #daemon: ChildProcess | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** Use startLibvirtd(). */
+  constructor(folder: string, holder: ChildProcess) {
+    this.folder = folder;
+    this.socket = join(folder, "run/libvirt/libvirt-sock");
+    this.roSocket = join(folder, "run/libvirt/libvirt-sock-ro");
+    this.uri = `qemu+unix:///system?socket=${this.socket}`;
+    this.runDirectory = join(folder, "run/libvirt/qemu");
+    this.configDirectory = join(folder, "etc");
+    this.logFile = join(folder, "log/libvirtd.log");
+    this.#holder = holder;
+  }
+
+  /** The pid of the running libvirtd. @throws {Error} it does not run */
+  get pid(): number {
+    return this.#running().pid;
+  }
+
+  /**
+   * Runs virsh against this libvirtd, without headings, in English.
+   *
+   * @throws {Error} virsh failed, or did not end within a minute; the message holds what it said
+   */
+  async virsh(...args: string[]): Promise<string> {
+    return (await run("virsh", ["-q", "-c", this.uri, ...args])).stdout;
+  }
+
+  /** Starts libvirtd again over the same folders after kill(), or after it ended: guests are found again. */
+  async restart(): Promise<void> {
+    if (this.#stopped !== undefined) throw new Error("this libvirtd was stopped for good");
+    if (this.#daemon !== undefined) await terminate(this.#daemon);
+    this.#daemon = enterNamespace(this.#holder, this.folder, LIBVIRTD);
+    const daemon = this.#daemon;
+    const answers = async (): Promise<boolean> => {
+      if (hasEnded(daemon)) return true;
+      await run("virsh", ["-q", "-c", this.uri, "uri"], START_LIMIT_MS);
+      return true;
+    };
+    await until(`libvirtd answers at ${this.socket}`, answers, START_LIMIT_MS);
+    if (hasEnded(daemon)) throw new Error(`libvirtd does not start: see ${this.logFile}`);
+  }
+
+  /** Kills libvirtd with SIGKILL, and nothing else: guests go on. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    const { daemon } = this.#running();
+    daemon.kill("SIGKILL");
+    await ended(daemon);
+  }
+
+  /** Stops libvirtd with SIGSTOP: connecting succeeds, and nothing is ever answered. */
+  freeze(): void {
+    process.kill(this.pid, "SIGSTOP");
+  }
+
+  /** Lets a frozen libvirtd go on. */
+  thaw(): void {
+    process.kill(this.pid, "SIGCONT");
+  }
+
+  /** Ends libvirtd, then its guests, and removes the folder. May be called at any time and again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#daemon !== undefined) await terminate(this.#daemon);
+    await endNamespace(this.#holder);
+  }
+
+  #running(): { daemon: ChildProcess; pid: number } {
+    const daemon = this.#daemon;
+    if (daemon?.pid === undefined || hasEnded(daemon)) throw new Error("libvirtd does not run");
+    return { daemon, pid: daemon.pid };
+  }
+}
+
+/** Paths as libvirtd sees them. Without -l it opens no TCP port. */
+const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/libvirtd.pid"] as const;
+
+/**
+ * Starts a private libvirtd and waits until it answers (0.3 s on a quiet machine). Needs root.
+ *
+ * When this process ends, for whatever reason, the libvirtd, its guests and its folder go too; a test still calls stop().
+ *
+ * @throws {Error} scripts/setup has not run, there is no right to mount, or libvirtd does not come up
+ */
+export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> {
+  const folder = await makeFolder(options);
+  const holder = await holdNamespace(folder, options.hostname);
+  const libvirtd = new PrivateLibvirtd(folder, holder);
+  try {
+    await libvirtd.restart();
+  } catch (error) {
+    await libvirtd.stop();
+    throw error;
+  }
+  return libvirtd;
+}
+
+async function terminate(daemon: ChildProcess): Promise<void> {
+  if (hasEnded(daemon)) return;
+  daemon.kill("SIGTERM");
+  daemon.kill("SIGCONT"); // it may have been frozen
+  const late = setTimeout(() => daemon.kill("SIGKILL"), STOP_LIMIT_MS);
+  await ended(daemon);
+  clearTimeout(late);
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (hasEnded(child)) resolve();
+    else child.once("exit", () => resolve());
+  });
+}
