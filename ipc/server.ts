@@ -1,5 +1,14 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { entryPointTarget, runEntryPoint } from "./entry-point-route.ts";
+import { EventStream } from "./event-stream.ts";
+import { IpcError } from "./ipc-error.ts";
 import type { IpcLog } from "./ipc-log.ts";
+import { listenOnSocket, type OwnedSocket, type SocketAddress } from "./listen.ts";
 import type { Limits, RequestHandler } from "./protocol.ts";
+import { rawRefusal, refuse } from "./respond.ts";
+import { RunningRequests } from "./running-requests.ts";
+import { answerView } from "./view-routes.ts";
 import type { Views } from "./views.ts";
 
 export interface ServerOptions {
@@ -21,6 +30,9 @@ export interface IpcServer {
   stop(deadlineMs: number): Promise<void>;
 }
 
+/** Time for a handler to answer after it was aborted, in milliseconds. */
+const ABORTED_GRACE_MS = 1_000;
+
 /**
  * Serves entry points and views on Unix sockets that no other process serves.
  *
@@ -29,5 +41,113 @@ export interface IpcServer {
  */
 export async function startServer(options: ServerOptions, signal: AbortSignal): Promise<IpcServer> {
   signal.throwIfAborted();
-  throw new Error(`not yet: ${options.socket}`);
+  const server = new UnixServer(options);
+  try {
+    await server.listen({ path: options.socket }, "entry points");
+    if (options.readOnlySocket !== undefined) await server.listen(options.readOnlySocket, "read only");
+    signal.throwIfAborted();
+  } catch (error) {
+    await server.stop(0);
+    throw error;
+  }
+  signal.addEventListener("abort", () => void server.stop(0), { once: true });
+  return server;
+}
+
+class UnixServer implements IpcServer {
+  readonly #options: ServerOptions;
+  readonly #events: EventStream;
+  readonly #running = new RunningRequests();
+  readonly #listening: { server: Server; owned: OwnedSocket }[] = [];
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#events = new EventStream(options);
+  }
+
+  async listen(address: SocketAddress, access: "entry points" | "read only"): Promise<void> {
+    const { limits, log } = this.#options;
+    const server = createHttpServer(limits, log, (request, response) => {
+      this.#route(request, response, access === "read only");
+    });
+    const owned = await listenOnSocket(server, address);
+    this.#listening.push({ server, owned });
+    log.info({ socket: address.path, access }, "listening");
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    const closed = this.#listening.map(
+      ({ server }) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    this.#events.end();
+    await this.#running.idle(deadlineMs);
+    this.#running.abortAll(new IpcError("STOPPING", "vcskvmguestd is stopping"));
+    await this.#running.idle(ABORTED_GRACE_MS);
+    for (const { server } of this.#listening) server.closeAllConnections();
+    await Promise.all(closed);
+    for (const { owned } of this.#listening) await owned.release();
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse, readOnly: boolean): void {
+    const { views, log } = this.#options;
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const target = entryPointTarget(path);
+    if (this.#stopped !== undefined) {
+      refuse(response, 503, "vcskvmguestd is stopping: try again when it runs");
+    } else if (target === undefined) {
+      answerView({ views, log, events: this.#events }, path, request, response);
+    } else if (readOnly) {
+      refuse(response, 403, "this socket is for reading only: entry points use the agent's socket");
+    } else if (request.method !== "POST") {
+      refuse(response, 405, "an entry point is run with POST", "POST");
+    } else {
+      void runEntryPoint({ ...this.#options, running: this.#running }, target, request, response);
+    }
+  }
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+function createHttpServer(limits: Limits, log: IpcLog, listener: Listener): Server {
+  const server = createServer(
+    {
+      requestTimeout: limits.readRequestMs,
+      headersTimeout: limits.readRequestMs,
+      connectionsCheckingInterval: Math.ceil(limits.readRequestMs / 10),
+    },
+    listener,
+  );
+  server.maxConnections = limits.connections;
+  server.on("drop", () =>
+    log.warn({ connections: limits.connections }, "connection dropped, too many at once"),
+  );
+  server.on("checkContinue", listener); // so that the size is checked before the body is sent
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseBroken(error, socket, limits));
+  server.on("error", (error) => log.error({ err: error }, "socket failed"));
+  return server;
+}
+
+/** Answers what is no HTTP request, or took too long to become one. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex, limits: Limits): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  socket.end(refusalOf(error, limits), () => socket.destroy());
+}
+
+function refusalOf({ code }: NodeJS.ErrnoException, limits: Limits): string {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return rawRefusal(408, `the request was not complete after ${limits.readRequestMs} ms: send it whole`);
+  }
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return rawRefusal(431, "the head of the request is too long: arguments belong into the body");
+  }
+  return rawRefusal(400, "this is no HTTP/1.1 request: see docs/protocol.md");
 }
