@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LibvirtdOptions, makeFolder } from "./libvirtd-folder.ts";
 import { endNamespace, enterNamespace, holdNamespace } from "./namespace.ts";
@@ -70,7 +71,7 @@ export class PrivateLibvirtd {
       return true;
     };
     await until(`libvirtd answers at ${this.socket}`, answers, START_LIMIT_MS);
-    if (hasEnded(daemon)) throw new Error(`libvirtd does not start: see ${this.logFile}`);
+    if (hasEnded(daemon)) throw new Error(`libvirtd does not start: ${await lastWords(this.folder)}`);
   }
 
   /** Kills libvirtd with SIGKILL, and nothing else: guests go on. Resolves when it is gone. */
@@ -129,6 +130,13 @@ export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<Priv
     throw error;
   }
   return libvirtd;
+}
+
+/** The folder goes when the start fails, so the error itself must say why. */
+async function lastWords(folder: string): Promise<string> {
+  const files = ["log/libvirtd.out", "log/libvirtd.log"].map((name) => join(folder, name));
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
+  return texts.join("").trim().slice(-2000);
 }
 
 async function terminate(daemon: ChildProcess): Promise<void> {
