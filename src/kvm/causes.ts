@@ -38,8 +38,10 @@ export interface Causes {
   add(event: DomainLifecycle): void;
   /** From now on, until the next start, an end of this domain is our own doing. */
   stopAsked(uuid: string): void;
-  /** Something was started whose events nobody saw. */
-  started(uuid: string): void;
+  /** The domain was read active: an end remembered of it is that of an earlier run, whose successor nobody saw start. */
+  seenActive(uuid: string): void;
+  /** Events may have been missed: announcements no longer explain the next end. */
+  eventsLost(): void;
   /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
   endOf(uuid: string): EndCause | undefined;
   forget(uuid: string): void;
@@ -72,7 +74,12 @@ export function createCauses(): Causes {
     stopAsked(uuid) {
       runOf(uuid).ourStop = true;
     },
-    started: restart,
+    seenActive(uuid) {
+      if (runs.get(uuid)?.ended !== undefined) restart(uuid);
+    },
+    eventsLost() {
+      for (const run of runs.values()) run.shutdown = undefined;
+    },
     endOf(uuid) {
       const run = runs.get(uuid);
       if (run === undefined) return undefined;

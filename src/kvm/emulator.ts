@@ -18,8 +18,7 @@ export interface EmulatorFacts extends EmulatorIdentity {
   readonly incoming: boolean;
 }
 
-/** How long a signalled emulator is given before the next step, and how often it is looked at. */
-const GRACE_MS = 5000;
+/** How often a signalled emulator is looked at. */
 const LOOK_MS = 50;
 
 /**
@@ -81,12 +80,17 @@ export async function findEmulators(query: EmulatorQuery): Promise<readonly Emul
 /**
  * Ends emulators: SIGTERM, then SIGKILL. Before each signal the process is proved to be the same one still.
  *
+ * @param graceMs how long each signal is given
  * @throws {AgentError} STILL_RUNNING when one outlives both, as one in an uninterruptible sleep does
  */
-export async function endEmulators(emulators: readonly EmulatorFacts[], signal: AbortSignal): Promise<void> {
+export async function endEmulators(
+  emulators: readonly EmulatorFacts[],
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
     for (const emulator of emulators) await signalEmulator(emulator, name);
-    if (await allGone(emulators, GRACE_MS, signal)) return;
+    if (await allGone(emulators, graceMs, signal)) return;
   }
   const left = (await Promise.all(emulators.map(isSameEmulator))).find((facts) => facts !== undefined);
   if (left === undefined) return;
@@ -158,11 +162,19 @@ function isDead(facts: EmulatorFacts): boolean {
   return facts.processState === "Z" || facts.processState === "X";
 }
 
-/** A process may end between any two looks: what cannot be read is not there. */
+/** A process may end between any two looks; any other failure to read proves nothing and is said. */
 async function readOrNothing(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
-  } catch {
-    return "";
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ESRCH") return "";
+    throw new AgentError(
+      "STILL_RUNNING",
+      `${path} cannot be read, so nothing proves whether the emulator lives`,
+      {
+        cause: error,
+      },
+    );
   }
 }

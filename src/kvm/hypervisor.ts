@@ -45,6 +45,8 @@ export interface HypervisorEvents {
 export interface Hypervisor {
   readonly events: Pick<EventEmitter<HypervisorEvents>, "on" | "off" | "once">;
   readonly closed: boolean;
+  /** Calls without a reply yet, given-up ones included. */
+  readonly inFlight: number;
   close(): Promise<void>;
   registerEvent(eventId: number, options?: Limits): Promise<number>;
   lookupByName(name: string, options?: Limits): Promise<DomainRef>;

@@ -1,0 +1,43 @@
+import { AgentError, type ErrorCode } from "../agent-error.ts";
+import {
+  isAccessDenied,
+  isConnectionLost,
+  isNoDomain,
+  LibvirtCallError,
+  LibvirtError,
+} from "../libvirt/errors.ts";
+
+/**
+ * Translates an error of the binding to the agent's own, by number and kind, with libvirt's words kept.
+ *
+ * @param doing what was tried, for the message: `start of guest web1`
+ */
+export function agentErrorOf(error: unknown, doing: string): AgentError {
+  if (error instanceof AgentError) return error;
+  const words = error instanceof Error ? error.message : String(error);
+  return new AgentError(codeOf(error), `${doing}: ${words}`, { cause: error });
+}
+
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof LibvirtCallError) return CALL_CODES[error.kind];
+  if (isConnectionLost(error)) return "PLATFORM_DOWN";
+  if (isNoDomain(error)) return "GUEST_NOT_FOUND";
+  if (isAccessDenied(error)) return "NOT_ALLOWED";
+  return error instanceof LibvirtError ? "REFUSED" : "PROTOCOL";
+}
+
+const CALL_CODES: Readonly<Record<LibvirtCallError["kind"], ErrorCode>> = {
+  "timed out": "TIMED_OUT",
+  cancelled: "CANCELLED",
+  closed: "PLATFORM_DOWN",
+  protocol: "PROTOCOL",
+  "no socket": "PLATFORM_DOWN",
+  auth: "NOT_ALLOWED",
+  overloaded: "PLATFORM_DOWN",
+  argument: "BAD_ATTRIBUTE",
+};
+
+/** True when libvirt gave no answer at all: only then may the emulator be asked instead. */
+export function isNoAnswer(error: unknown): boolean {
+  return error instanceof LibvirtCallError || isConnectionLost(error);
+}

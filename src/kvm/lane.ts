@@ -1,0 +1,170 @@
+import { AgentError, messageOf } from "../agent-error.ts";
+import { pause, throwIfAborted } from "../deadline.ts";
+import type { Log } from "../log.ts";
+import { agentErrorOf } from "./errors.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+
+/**
+ * libvirtd serves five calls of a connection at a time and stops reading it when all five block, pongs too.
+ * Source: libvirtd.conf, max_client_requests.
+ */
+const CALLS_AT_ONCE = 4;
+
+/** How often a full lane is looked at. */
+const FULL_LANE_LOOK_MS = 20;
+
+/** Pauses between attempts to connect, and how long a session must last before they start small again. */
+const RECONNECT_MS = { first: 100, last: 5000, steady: 10_000 } as const;
+
+/** Why a connection ended: a stable kind, and words for people. */
+export type CloseWords = { readonly kind: string; readonly message: string };
+
+export interface LaneOptions {
+  /** For the log: watch, control, urgent. */
+  readonly name: string;
+  readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  /** Runs on each new session before anybody may use it; what it throws ends the session. */
+  readonly prepare?: (session: Hypervisor, signal: AbortSignal) => Promise<void>;
+  readonly onLost?: (reason: CloseWords) => void;
+  readonly log: Log;
+}
+
+/**
+ * One connection to libvirtd that is kept alive, for one kind of calls, so that calls of another kind that block
+ * cannot use it up.
+ */
+export class Lane {
+  readonly #options: LaneOptions;
+  #session: Hypervisor | undefined;
+  #lastError = "not connected yet";
+  #waiting = new Set<() => void>();
+  #failing = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Why there is no session; for messages. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  get connected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Connects again and again until the signal aborts; resolves then, with the connection closed. */
+  async run(signal: AbortSignal): Promise<void> {
+    let waitMs: number = RECONNECT_MS.first;
+    while (!signal.aborted) {
+      const since = performance.now();
+      await this.#serve(signal);
+      if (performance.now() - since > RECONNECT_MS.steady) waitMs = RECONNECT_MS.first;
+      await pause(waitMs * (0.75 + Math.random() / 2), signal);
+      waitMs = Math.min(waitMs * 2, RECONNECT_MS.last);
+    }
+  }
+
+  /**
+   * Runs calls on the session, waiting for one (and for room on it) at most `patienceMs`.
+   *
+   * @throws {AgentError} PLATFORM_DOWN when there is none; the calls' own errors pass through
+   */
+  async use<T>(
+    patienceMs: number,
+    signal: AbortSignal,
+    work: (session: Hypervisor) => Promise<T>,
+  ): Promise<T> {
+    const session = await this.#sessionWithin(patienceMs, signal);
+    return work(session);
+  }
+
+  async #sessionWithin(patienceMs: number, signal: AbortSignal): Promise<Hypervisor> {
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      throwIfAborted(signal);
+      const session = this.#session;
+      if (session !== undefined && session.inFlight < CALLS_AT_ONCE) return session;
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) throw this.#unusable(session);
+      if (session === undefined) await this.#nextSession(leftMs, signal);
+      else await pause(Math.min(leftMs, FULL_LANE_LOOK_MS), signal);
+    }
+  }
+
+  #unusable(session: Hypervisor | undefined): AgentError {
+    const why =
+      session === undefined ? this.#lastError : "other guests' calls hang and use up its connection";
+    return new AgentError("PLATFORM_DOWN", `libvirt cannot be asked: ${why}`);
+  }
+
+  #nextSession(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end, { once: true });
+      this.#waiting.add(end);
+    });
+  }
+
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { name, log } = this.#options;
+    let session: Hypervisor;
+    try {
+      session = await this.#open(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#lastError = messageOf(error);
+      if (!this.#failing) log.error({ err: error, lane: name }, "libvirt cannot be reached");
+      this.#failing = true;
+      return;
+    }
+    if (this.#failing) log.info({ lane: name }, "libvirt is reached again");
+    this.#failing = false;
+    const reason = await closed(session, signal);
+    this.#session = undefined;
+    await session.close();
+    if (reason === undefined) return;
+    this.#lastError = `the connection is lost: ${reason.kind}: ${reason.message}`;
+    log.warn({ lane: name, reason }, "libvirt connection lost");
+    this.#options.onLost?.(reason);
+  }
+
+  async #open(signal: AbortSignal): Promise<Hypervisor> {
+    const { name, open, prepare } = this.#options;
+    const session = await open(signal).catch((error: unknown) => {
+      throw agentErrorOf(error, `opening the ${name} connection`);
+    });
+    try {
+      await prepare?.(session, signal);
+      if (session.closed) throw new AgentError("PLATFORM_DOWN", "the connection ended while it was prepared");
+    } catch (error) {
+      await session.close();
+      throw agentErrorOf(error, `preparing the ${name} connection`);
+    }
+    this.#session = session;
+    for (const wake of this.#waiting) wake();
+    return session;
+  }
+}
+
+/** Waits for the end of a session and says why it ended; undefined when the signal aborted. */
+function closed(session: Hypervisor, signal: AbortSignal): Promise<CloseWords | undefined> {
+  return new Promise((resolve) => {
+    const end = (reason: CloseWords | undefined) => {
+      session.events.off("close", end);
+      signal.removeEventListener("abort", onAbort);
+      resolve(reason);
+    };
+    const onAbort = () => end(undefined);
+    session.events.on("close", end);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (session.closed) end({ kind: "closed", message: "it ended at once" });
+    else if (signal.aborted) onAbort();
+  });
+}
