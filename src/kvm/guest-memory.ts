@@ -39,6 +39,10 @@ export class GuestMemories {
     return memory;
   }
 
+  names(): readonly string[] {
+    return [...this.#byName.keys()];
+  }
+
   forget(guest: string): void {
     this.#byName.delete(guest);
   }

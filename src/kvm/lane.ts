@@ -25,6 +25,8 @@ export interface LaneOptions {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
   /** Runs on each new session before anybody may use it; what it throws ends the session. */
   readonly prepare?: (session: Hypervisor, signal: AbortSignal) => Promise<void>;
+  /** Called when the session is open to all. */
+  readonly onReady?: () => void;
   readonly onLost?: (reason: CloseWords) => void;
   readonly log: Log;
 }
@@ -149,6 +151,7 @@ export class Lane {
     }
     this.#session = session;
     for (const wake of this.#waiting) wake();
+    this.#options.onReady?.();
     return session;
   }
 }

@@ -1,0 +1,162 @@
+import { EventEmitter } from "eventemitter3";
+import type { Attributes } from "../attributes.ts";
+import { pause } from "../deadline.ts";
+import type { Log } from "../log.ts";
+import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
+import { type Causes, createCauses } from "./causes.ts";
+import { GuestMemories } from "./guest-memory.ts";
+import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
+import { type CloseWords, Lane } from "./lane.ts";
+import { Preparer } from "./preparer.ts";
+import { Reader } from "./reader.ts";
+import type { KvmSettings } from "./settings.ts";
+import { Starter } from "./starter.ts";
+import { Stopper } from "./stopper.ts";
+
+/** Source: libvirt-domain.h, virDomainEventID: life cycle. */
+const LIFECYCLE = 0;
+
+/** A session that cannot be prepared within this is given up. */
+const PREPARE_MS = 10_000;
+
+export interface KvmPlatformOptions {
+  readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  readonly settings: () => KvmSettings;
+  readonly log: Log;
+}
+
+/** The platform over libvirt: guests are domains of one libvirtd. */
+export class KvmPlatform implements Platform {
+  readonly events = new EventEmitter<PlatformEvents>();
+  readonly #log: Log;
+  readonly #causes: Causes = createCauses();
+  readonly #memories = new GuestMemories();
+  readonly #watch: Lane;
+  readonly #control: Lane;
+  readonly #urgent: Lane;
+  readonly #reader: Reader;
+  readonly #starter: Starter;
+  readonly #stopper: Stopper;
+  readonly #preparer: Preparer;
+
+  constructor({ open, settings, log }: KvmPlatformOptions) {
+    this.#log = log;
+    const lost = (reason: CloseWords) => this.#lost(reason);
+    const prepare = (session: Hypervisor, signal: AbortSignal) => this.#prepareWatch(session, signal);
+    this.#watch = new Lane({
+      name: "watch",
+      open,
+      prepare,
+      onReady: () => this.#announce("connected"),
+      onLost: lost,
+      log,
+    });
+    this.#control = new Lane({ name: "control", open, onLost: (reason) => this.#controlLost(reason), log });
+    this.#urgent = new Lane({ name: "urgent", open, log });
+    const parts = { causes: this.#causes, memories: this.#memories, settings, log };
+    this.#reader = new Reader({ ...parts, watch: this.#watch });
+    this.#starter = new Starter({ ...parts, control: this.#control });
+    this.#stopper = new Stopper({ ...parts, control: this.#control, urgent: this.#urgent });
+    this.#preparer = new Preparer({ ...parts, urgent: this.#urgent });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#watch.run(signal), this.#control.run(signal), this.#urgent.run(signal)]);
+  }
+
+  read(guest: string, signal: AbortSignal): Promise<Reading> {
+    return this.#reader.read(guest, signal);
+  }
+
+  readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
+    return this.#reader.readAll(guests, signal);
+  }
+
+  async nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void> {
+    const either = new AbortController();
+    const wake = (changed: string) => {
+      if (changed === guest) either.abort();
+    };
+    const give = () => either.abort();
+    this.events.on("changed", wake);
+    signal.addEventListener("abort", give, { once: true });
+    if (signal.aborted) give();
+    await pause(maxMs, either.signal);
+    signal.removeEventListener("abort", give);
+    this.events.off("changed", wake);
+  }
+
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<void> {
+    return this.#preparer.prepare(attributes, signal);
+  }
+
+  start(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#starter.start(guest, signal);
+  }
+
+  wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
+    return this.#starter.wake(guest, how, signal);
+  }
+
+  requestShutdown(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#stopper.requestShutdown(guest, signal);
+  }
+
+  destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
+    return this.#stopper.destroy(guest, budget, signal);
+  }
+
+  proveStopped(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#stopper.proveStopped(guest, signal);
+  }
+
+  claim(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#preparer.claim(guest, signal);
+  }
+
+  validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
+    return this.#preparer.validate(attributes, signal);
+  }
+
+  forget(guest: string): void {
+    const { uuid } = this.#memories.of(guest);
+    if (uuid !== undefined) this.#causes.forget(uuid);
+    this.#memories.forget(guest);
+  }
+
+  /** Events first, so that nothing falls between them and the first full read. */
+  async #prepareWatch(session: Hypervisor, signal: AbortSignal): Promise<void> {
+    session.events.on("lifecycle", (event) => this.#take(event));
+    await session.registerEvent(LIFECYCLE, { signal, timeoutMs: PREPARE_MS });
+    await this.#reader.all(session, this.#memories.names(), signal);
+  }
+
+  #take(event: DomainLifecycle): void {
+    this.#causes.add(event);
+    this.#announce("changed", event.domain.name);
+  }
+
+  #lost(reason: CloseWords): void {
+    this.#causes.eventsLost();
+    this.#announce("lost", reason.message);
+  }
+
+  /** The end of file comes when libvirtd ends, and what it had been asked ends with it. */
+  #controlLost(reason: CloseWords): void {
+    if (reason.kind === "end of file") this.#memories.libvirtEnded();
+  }
+
+  #announce(...event: ["changed", string] | ["connected"] | ["lost", string]): void {
+    try {
+      switch (event[0]) {
+        case "connected":
+          this.events.emit(event[0]);
+          break;
+        default:
+          this.events.emit(event[0], event[1]);
+      }
+    } catch (error) {
+      this.#log.error({ err: error, event: event[0] }, "a listener failed");
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { AgentError, messageOf } from "../agent-error.ts";
+import { orAbort } from "../deadline.ts";
+import { isConnectionLost, isOperationInvalid, LibvirtCallError } from "../libvirt/errors.ts";
+import type { Log } from "../log.ts";
+import type { Causes } from "./causes.ts";
+import { agentErrorOf } from "./errors.ts";
+import type { GuestMemories } from "./guest-memory.ts";
+import type { Lane } from "./lane.ts";
+
+/** Waiting for a session or for room on it. */
+const PATIENCE_MS = 5000;
+
+/** A start cannot be cancelled; after this long its answer is no longer expected. */
+const START_MS = 600_000;
+
+export interface StarterParts {
+  readonly control: Lane;
+  readonly causes: Causes;
+  readonly memories: GuestMemories;
+  readonly log: Log;
+}
+
+/** Starts guests and brings suspended ones back. */
+export class Starter {
+  readonly #parts: StarterParts;
+
+  constructor(parts: StarterParts) {
+    this.#parts = parts;
+  }
+
+  /** See Platform.start. */
+  async start(guest: string, signal: AbortSignal): Promise<void> {
+    const memory = this.#parts.memories.of(guest);
+    if (memory.pendingStart !== undefined) {
+      await orAbort(memory.pendingStart, signal);
+      return;
+    }
+    const started = this.#create(guest, signal);
+    memory.pendingStart = started;
+    const settled = started.catch((error: unknown) => {
+      memory.unsureStart = mayStillHappen(error);
+      if (signal.aborted)
+        this.#parts.log.warn({ guest, err: error }, "late end of a start that was given up");
+    });
+    void settled.finally(() => {
+      memory.pendingStart = undefined;
+    });
+    await orAbort(started, signal);
+  }
+
+  /** See Platform.wake. */
+  async wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.control.use(PATIENCE_MS, signal, async (session) => {
+        const { uuid } = await session.lookupByName(guest, { signal });
+        return how === "paused" ? session.resume(uuid, { signal }) : session.pmWakeup(uuid, { signal });
+      });
+    } catch (error) {
+      throw agentErrorOf(error, `bringing back guest ${guest}`);
+    }
+  }
+
+  /** The caller's signal ends the way to the call, not the call itself. */
+  async #create(guest: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.control.use(PATIENCE_MS, signal, async (session) => {
+        const { uuid } = await session.lookupByName(guest, { signal });
+        await session.create(uuid, 0, { timeoutMs: START_MS });
+      });
+    } catch (error) {
+      if (isOperationInvalid(error) && (await this.#isActive(guest, signal))) return;
+      throw agentErrorOf(error, `start of guest ${guest}`);
+    }
+  }
+
+  /** libvirt refuses to start a running guest with the same code as other operations in the wrong state. */
+  async #isActive(guest: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      const domain = await this.#parts.control.use(PATIENCE_MS, signal, (session) =>
+        session.lookupByName(guest, { signal }),
+      );
+      return domain.id >= 0;
+    } catch (error) {
+      throw new AgentError("PLATFORM_DOWN", `start of guest ${guest}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** Without libvirt's answer, what was asked may happen yet. */
+function mayStillHappen(error: unknown): boolean {
+  const cause = error instanceof AgentError ? error.cause : error;
+  if (cause instanceof LibvirtCallError) return cause.kind === "closed" || cause.kind === "timed out";
+  return isConnectionLost(cause);
+}
