@@ -47,7 +47,7 @@ export class KvmPlatform implements Platform {
       name: "watch",
       open,
       prepare,
-      onReady: () => this.#announce("connected"),
+      onReady: () => this.#announce(() => this.events.emit("connected")),
       onLost: lost,
       log,
     });
@@ -133,12 +133,12 @@ export class KvmPlatform implements Platform {
 
   #take(event: DomainLifecycle): void {
     this.#causes.add(event);
-    this.#announce("changed", event.domain.name);
+    this.#announce(() => this.events.emit("changed", event.domain.name));
   }
 
   #lost(reason: CloseWords): void {
     this.#causes.eventsLost();
-    this.#announce("lost", reason.message);
+    this.#announce(() => this.events.emit("lost", reason.message));
   }
 
   /** The end of file comes when libvirtd ends, and what it had been asked ends with it. */
@@ -146,17 +146,12 @@ export class KvmPlatform implements Platform {
     if (reason.kind === "end of file") this.#memories.libvirtEnded();
   }
 
-  #announce(...event: ["changed", string] | ["connected"] | ["lost", string]): void {
+  /** A listener that throws must not end the connection it was called from. */
+  #announce(emit: () => void): void {
     try {
-      switch (event[0]) {
-        case "connected":
-          this.events.emit(event[0]);
-          break;
-        default:
-          this.events.emit(event[0], event[1]);
-      }
+      emit();
     } catch (error) {
-      this.#log.error({ err: error, event: event[0] }, "a listener failed");
+      this.#log.error({ err: error }, "a listener of the platform failed");
     }
   }
 }

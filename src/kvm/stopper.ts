@@ -94,12 +94,9 @@ export class Stopper {
     try {
       await withDeadline(patienceMs, `libvirt's destroy of guest ${guest}`, [signal], async (limit) => {
         const pending = memories.of(guest).pendingStart;
-        if (pending !== undefined)
-          await orAbort(
-            pending.catch(() => undefined),
-            limit,
-          );
+        if (pending !== undefined) await settled(pending, patienceMs * PENDING_SHARE, limit);
         await urgent.use(patienceMs, limit, (session) => this.#destroy(session, guest, limit));
+        if (pending !== undefined) await settled(pending, patienceMs, limit);
       });
       return true;
     } catch (error) {
