@@ -1,0 +1,166 @@
+import { createConnection, type Socket } from "node:net";
+import { Connection } from "./connection.ts";
+import type { ConnectionOptions } from "./connection-types.ts";
+import { ERROR_CODE, hasErrorCode, LibvirtCallError, LibvirtError } from "./errors.ts";
+import { FEATURE } from "./flags.ts";
+import type { CallOptions } from "./host-calls.ts";
+import { HOST_PROCEDURES } from "./procedures-host.ts";
+import { checkSocketPath, findTarget } from "./sockets.ts";
+
+/** Where and how to open a connection. */
+export type OpenOptions = ConnectionOptions & {
+  /** for instance `qemu:///system`; only Unix sockets are supported */
+  uri: string;
+  /** sockets to try in order; default: those libvirt's own library would try for the URI */
+  sockets?: readonly string[];
+  /** milliseconds for everything until the connection is usable; default 5,000 */
+  openTimeoutMs?: number;
+  /** asks the daemon to refuse changes; with the default sockets, its read-only one is used */
+  readOnly?: boolean;
+};
+
+const OPEN_TIMEOUT_MS = 5000;
+
+/** Source: remote_protocol.x, remote_auth_type. */
+const AUTH = { NONE: 0, SASL: 1, POLKIT: 2 } as const;
+
+/** Source: libvirt-host.h, VIR_CONNECT_RO. */
+const CONNECT_READ_ONLY = 1;
+
+/**
+ * Opens a connection: finds the socket, authenticates, opens the driver and agrees on keepalive. No event is
+ * registered yet.
+ *
+ * @param signal aborting it ends the opening; once the connection is open it has no effect
+ * @throws {LibvirtError} the daemon refuses the URI
+ * @throws {LibvirtCallError} no socket, auth, timed out, cancelled, closed, protocol, or argument
+ */
+export async function openConnection(options: OpenOptions, signal: AbortSignal): Promise<Connection> {
+  const target = findTarget(options.uri, options.readOnly ?? false);
+  const sockets = options.sockets ?? target.sockets;
+  for (const path of sockets) checkSocketPath(path);
+  const flags = options.readOnly === true ? CONNECT_READ_ONLY : 0;
+  return withDeadline(signal, options.openTimeoutMs ?? OPEN_TIMEOUT_MS, async (deadline) => {
+    const connection = new Connection(await connectFirst(sockets, deadline), options);
+    try {
+      await greet(connection, { uri: target.driverUri, flags }, deadline);
+      return connection;
+    } catch (error) {
+      connection.abandon();
+      throw error;
+    }
+  });
+}
+
+async function withDeadline<T>(
+  signal: AbortSignal,
+  ms: number,
+  work: (deadline: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const timedOut = new LibvirtCallError("timed out", `libvirtd did not open the connection within ${ms} ms`);
+  const cancel = (): void => {
+    controller.abort(new LibvirtCallError("cancelled", "the opening was given up", { cause: signal.reason }));
+  };
+  const timer = setTimeout(() => controller.abort(timedOut), ms);
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    if (signal.aborted) cancel();
+    controller.signal.throwIfAborted();
+    return await work(controller.signal);
+  } catch (error) {
+    controller.signal.throwIfAborted(); // says which of the two ended it
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+/** Takes the first socket that somebody listens on. */
+async function connectFirst(paths: readonly string[], deadline: AbortSignal): Promise<Socket> {
+  const failures: { path: string; code: string }[] = [];
+  for (const path of paths) {
+    try {
+      return await connect(path, deadline);
+    } catch (error) {
+      deadline.throwIfAborted();
+      failures.push({ path, code: errorCodeOf(error) });
+    }
+  }
+  const tried = failures.map(({ path, code }) => `${path} (${code})`).join(", ");
+  if (failures.some(({ code }) => code === "EACCES" || code === "EPERM")) {
+    const remedy = "run as root, or as a member of the group that the socket belongs to (often libvirt)";
+    throw new LibvirtCallError("auth", `no permission to connect to ${tried}: ${remedy}`);
+  }
+  throw new LibvirtCallError("no socket", `no libvirt daemon listens on ${tried}`);
+}
+
+function connect(path: string, deadline: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ path });
+    const settle = (): void => {
+      socket.off("error", fail);
+      socket.off("connect", succeed);
+      deadline.removeEventListener("abort", abort);
+    };
+    const fail = (error: unknown): void => {
+      settle();
+      socket.destroy();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const succeed = (): void => {
+      settle();
+      resolve(socket);
+    };
+    const abort = (): void => fail(deadline.reason);
+    socket.once("error", fail);
+    socket.once("connect", succeed);
+    deadline.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function errorCodeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return String(error);
+}
+
+type Greeting = { uri: string; flags: number };
+
+async function greet(connection: Connection, greeting: Greeting, deadline: AbortSignal): Promise<void> {
+  const limits = { signal: deadline, timeoutMs: Number.MAX_SAFE_INTEGER }; // the deadline covers every step
+  await authenticate(connection, limits);
+  const answersPings = await connection.supportsFeature(FEATURE.PROGRAM_KEEPALIVE, limits);
+  await connection.call(HOST_PROCEDURES.open, greeting, limits);
+  await registerClose(connection, limits);
+  if (answersPings) connection.startKeepalive();
+}
+
+async function authenticate(connection: Connection, limits: CallOptions): Promise<void> {
+  const types = await connection.call(HOST_PROCEDURES.authList, undefined, limits);
+  if (types.length === 0 || types.includes(AUTH.NONE)) return;
+  if (types.includes(AUTH.POLKIT)) return authenticateByPolkit(connection, limits);
+  const asked = types.includes(AUTH.SASL) ? "SASL" : `authentication of type ${types.join(", ")}`;
+  const remedy = 'set auth_unix_rw (or auth_unix_ro) to "none" or "polkit" in its configuration file';
+  throw new LibvirtCallError("auth", `the daemon asks for ${asked}, which is not supported here: ${remedy}`);
+}
+
+async function authenticateByPolkit(connection: Connection, limits: CallOptions): Promise<void> {
+  try {
+    await connection.call(HOST_PROCEDURES.authPolkit, undefined, limits);
+  } catch (error) {
+    if (!(error instanceof LibvirtError)) throw error;
+    const remedy =
+      "run as root, or add a polkit rule that allows org.libvirt.unix.manage (or .monitor) to this user";
+    throw new LibvirtCallError("auth", `polkit refuses (${error.message}): ${remedy}`, { cause: error });
+  }
+}
+
+/** Drivers inside the daemon have nothing to lose; the others say when they lose their own connection. */
+async function registerClose(connection: Connection, limits: CallOptions): Promise<void> {
+  try {
+    await connection.call(HOST_PROCEDURES.registerCloseCallback, undefined, limits);
+  } catch (error) {
+    if (!hasErrorCode(error, ERROR_CODE.NO_SUPPORT)) throw error;
+  }
+}
