@@ -1,8 +1,8 @@
-import type { ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { keepCapabilities, seedCapabilities } from "./capability-cache.ts";
 import { type LibvirtdOptions, makeFolder } from "./libvirtd-folder.ts";
-import { endNamespace, enterNamespace, holdNamespace } from "./namespace.ts";
+import { makeNamespace, type Namespace } from "./namespace.ts";
 import { run } from "./run.ts";
 import { until } from "./until.ts";
 
@@ -29,12 +29,12 @@ export class PrivateLibvirtd {
   readonly configDirectory: string;
   /** libvirtd's own log, warnings and worse. */
   readonly logFile: string;
-  readonly #holder: ChildProcess;
-  #daemon: ChildProcess | undefined;
+  readonly #namespace: Namespace;
+  #pid: number | undefined;
   #stopped: Promise<void> | undefined;
 
   /** Use startLibvirtd(). */
-  constructor(folder: string, holder: ChildProcess) {
+  constructor(folder: string, namespace: Namespace) {
     this.folder = folder;
     this.socket = join(folder, "run/libvirt/libvirt-sock");
     this.roSocket = join(folder, "run/libvirt/libvirt-sock-ro");
@@ -42,12 +42,14 @@ export class PrivateLibvirtd {
     this.runDirectory = join(folder, "run/libvirt/qemu");
     this.configDirectory = join(folder, "etc");
     this.logFile = join(folder, "log/libvirtd.log");
-    this.#holder = holder;
+    this.#namespace = namespace;
   }
 
   /** The pid of the running libvirtd. @throws {Error} it does not run */
   get pid(): number {
-    return this.#running().pid;
+    if (this.#pid === undefined || !this.#namespace.isAlive(this.#pid))
+      throw new Error("libvirtd does not run");
+    return this.#pid;
   }
 
   /**
@@ -59,26 +61,27 @@ export class PrivateLibvirtd {
     return (await run("virsh", ["-q", "-c", this.uri, ...args])).stdout;
   }
 
-  /** Starts libvirtd again over the same folders after kill(), or after it ended: guests are found again. */
+  /** Starts libvirtd again over the same folders, ending it first if it runs: guests are found again. */
   async restart(): Promise<void> {
     if (this.#stopped !== undefined) throw new Error("this libvirtd was stopped for good");
-    if (this.#daemon !== undefined) await terminate(this.#daemon);
-    this.#daemon = enterNamespace(this.#holder, this.folder, LIBVIRTD);
-    const daemon = this.#daemon;
+    await this.#terminate();
+    const pid = await this.#namespace.start(...LIBVIRTD);
+    this.#pid = pid;
     const answers = async (): Promise<boolean> => {
-      if (hasEnded(daemon)) return true;
+      if (!this.#namespace.isAlive(pid)) return true;
       await run("virsh", ["-q", "-c", this.uri, "uri"], START_LIMIT_MS);
       return true;
     };
     await until(`libvirtd answers at ${this.socket}`, answers, START_LIMIT_MS);
-    if (hasEnded(daemon)) throw new Error(`libvirtd does not start: ${await lastWords(this.folder)}`);
+    if (!this.#namespace.isAlive(pid))
+      throw new Error(`libvirtd does not start: ${await lastWords(this.folder)}`);
   }
 
   /** Kills libvirtd with SIGKILL, and nothing else: guests go on. Resolves when it is gone. */
   async kill(): Promise<void> {
-    const { daemon } = this.#running();
-    daemon.kill("SIGKILL");
-    await ended(daemon);
+    const pid = this.pid;
+    this.#namespace.signal(pid, "KILL");
+    await this.#namespace.ended(pid);
   }
 
   /** Stops libvirtd with SIGSTOP: connecting succeeds, and nothing is ever answered. */
@@ -98,14 +101,19 @@ export class PrivateLibvirtd {
   }
 
   async #stop(): Promise<void> {
-    if (this.#daemon !== undefined) await terminate(this.#daemon);
-    await endNamespace(this.#holder);
+    await this.#terminate();
+    await keepCapabilities(this.folder).catch(() => {}); // the next one only takes longer
+    await this.#namespace.close();
   }
 
-  #running(): { daemon: ChildProcess; pid: number } {
-    const daemon = this.#daemon;
-    if (daemon?.pid === undefined || hasEnded(daemon)) throw new Error("libvirtd does not run");
-    return { daemon, pid: daemon.pid };
+  async #terminate(): Promise<void> {
+    const pid = this.#pid;
+    if (pid === undefined || !this.#namespace.isAlive(pid)) return;
+    this.#namespace.signal(pid, "TERM");
+    this.#namespace.signal(pid, "CONT"); // it may have been frozen
+    const late = setTimeout(() => this.#namespace.signal(pid, "KILL"), STOP_LIMIT_MS);
+    await this.#namespace.ended(pid);
+    clearTimeout(late);
   }
 }
 
@@ -121,8 +129,8 @@ const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/li
  */
 export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> {
   const folder = await makeFolder(options);
-  const holder = await holdNamespace(folder, options.hostname);
-  const libvirtd = new PrivateLibvirtd(folder, holder);
+  await seedCapabilities(folder);
+  const libvirtd = new PrivateLibvirtd(folder, await makeNamespace(folder, options.hostname ?? ""));
   try {
     await libvirtd.restart();
   } catch (error) {
@@ -137,24 +145,4 @@ async function lastWords(folder: string): Promise<string> {
   const files = ["log/libvirtd.out", "log/libvirtd.log"].map((name) => join(folder, name));
   const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
   return texts.join("").trim().slice(-2000);
-}
-
-async function terminate(daemon: ChildProcess): Promise<void> {
-  if (hasEnded(daemon)) return;
-  daemon.kill("SIGTERM");
-  daemon.kill("SIGCONT"); // it may have been frozen
-  const late = setTimeout(() => daemon.kill("SIGKILL"), STOP_LIMIT_MS);
-  await ended(daemon);
-  clearTimeout(late);
-}
-
-function hasEnded(child: ChildProcess): boolean {
-  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (hasEnded(child)) resolve();
-    else child.once("exit", () => resolve());
-  });
 }

@@ -1,62 +1,134 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { EventEmitter } from "node:events";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const SCRIPT = fileURLToPath(new URL("libvirt-namespace.sh", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("namespace.sh", import.meta.url));
+
+interface HolderEvents {
+  started: [pid: number];
+  ended: [pid: number];
+  closed: [];
+}
 
 /**
- * Makes a private mount namespace over a folder of makeFolder(), and the process that holds it.
- * The holder ends all that lives in the namespace, and removes the folder, when this process ends or endNamespace() is called.
+ * A private mount namespace over a folder of makeFolder(), held by a process that is the parent of all that runs in it.
+ * When this process ends, for whatever reason, the holder kills all of that and removes the folder.
+ */
+export class Namespace {
+  readonly #holder: ChildProcess;
+  readonly #events = new EventEmitter<HolderEvents>();
+  readonly #alive = new Set<number>();
+  #closed = false;
+
+  /** Use makeNamespace(). */
+  constructor(holder: ChildProcess) {
+    this.#holder = holder;
+  }
+
+  /** Follows what the holder says; resolves when the namespace is ready. */
+  open(): Promise<void> {
+    const { stdin, stdout, stderr } = this.#holder;
+    let said = "";
+    stderr?.on("data", (text: Buffer) => {
+      said += text.toString();
+    });
+    stdin?.on("error", () => {}); // the holder ended before us, which "close" tells
+    return new Promise((resolve, reject) => {
+      this.#holder.once("error", reject);
+      this.#holder.once("close", (code) => {
+        this.#closed = true;
+        reject(new Error(`no private namespace (${code}): ${said.trim()}`));
+        this.#events.emit("closed");
+      });
+      if (stdout === null) return;
+      createInterface({ input: stdout }).on("line", (line) => {
+        if (line === "ready") resolve();
+        else this.#hear(line);
+      });
+    });
+  }
+
+  /** Runs a program in the namespace; what it says is added to `log/PROGRAM.out` in the folder. Resolves to its pid. */
+  start(...words: readonly [string, ...string[]]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new Error("the private namespace is gone"));
+        return;
+      }
+      const lost = (): void => reject(new Error("the private namespace ended"));
+      this.#events.once("closed", lost);
+      this.#events.once("started", (pid) => {
+        this.#events.off("closed", lost);
+        resolve(pid);
+      });
+      this.#holder.stdin?.write(`start ${words.join(" ")}\n`);
+    });
+  }
+
+  /** Sends a signal to a started program, if it is still there: only its parent can know that for sure. */
+  signal(pid: number, name: "TERM" | "KILL" | "CONT"): void {
+    this.#holder.stdin?.write(`signal ${name} ${pid}\n`);
+  }
+
+  /** Whether a started program is still there. */
+  isAlive(pid: number): boolean {
+    return this.#alive.has(pid) && !this.#closed;
+  }
+
+  /** Resolves when a started program has ended. */
+  ended(pid: number): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (this.isAlive(pid)) return;
+        this.#events.off("ended", check).off("closed", check);
+        resolve();
+      };
+      this.#events.on("ended", check).on("closed", check);
+      check();
+    });
+  }
+
+  /** Kills what is left and removes the folder; resolves when both are done. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#closed) {
+        resolve();
+        return;
+      }
+      this.#events.once("closed", resolve);
+      this.#holder.stdin?.end();
+    });
+  }
+
+  #hear(line: string): void {
+    const [word, number] = line.split(" ");
+    const pid = Number(number);
+    if (word === "started") {
+      this.#alive.add(pid);
+      this.#events.emit("started", pid);
+    } else if (word === "ended") {
+      this.#alive.delete(pid);
+      this.#events.emit("ended", pid);
+    }
+  }
+}
+
+/**
+ * Makes a private namespace over a folder of makeFolder().
  *
+ * @param hostname its own host name, empty for the machine's
  * @throws {Error} it cannot be made, mostly for want of root; the folder is removed
  */
-export async function holdNamespace(folder: string, hostname = ""): Promise<ChildProcess> {
+export async function makeNamespace(folder: string, hostname: string): Promise<Namespace> {
   const unshare = ["--mount", "--uts", "--propagation", "private", "sh", SCRIPT, folder, hostname];
-  const holder = spawn("unshare", unshare, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const namespace = new Namespace(spawn("unshare", unshare, { stdio: "pipe", detached: true }));
   try {
-    await ready(holder);
+    await namespace.open();
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  return holder;
-}
-
-function ready(holder: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    holder.stderr?.on("data", (text: Buffer) => (said += text.toString()));
-    holder.stdin?.on("error", () => {}); // it ended before us: its exit tells
-    holder.stdout?.once("data", () => resolve());
-    holder.once("error", reject);
-    holder.once("close", (code) => reject(new Error(`no private namespace (${code}): ${said.trim()}`)));
-  });
-}
-
-/** Runs a program in the namespace; its pid is the child's own. What it says is added to `log/NAME.out` in the folder. */
-export function enterNamespace(
-  holder: ChildProcess,
-  folder: string,
-  [program, ...args]: readonly [string, ...string[]],
-): ChildProcess {
-  const out = openSync(join(folder, "log", `${program}.out`), "a");
-  const words = ["-t", String(holder.pid), "--mount", "--uts", "--", program, ...args];
-  const child = spawn("nsenter", words, { stdio: ["ignore", out, out], detached: true });
-  child.on("error", () => {}); // then it has no pid, which counts as ended
-  closeSync(out);
-  return child;
-}
-
-/** Kills what is left in the namespace and removes the folder; resolves when both are done. */
-export function endNamespace(holder: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (holder.exitCode !== null || holder.signalCode !== null) {
-      resolve();
-      return;
-    }
-    holder.once("exit", () => resolve());
-    holder.stdin?.end();
-  });
+  return namespace;
 }

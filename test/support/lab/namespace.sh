@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes the private mount namespace of one libvirtd for test/support/lab/namespace.ts, then becomes holder.pl.
+#
+# unshare --mount --uts --propagation private sh namespace.sh FOLDER [HOSTNAME]
+#
+# libvirtd has its folders compiled in; here they are bound to folders below FOLDER, so that it cannot meet the machine's
+# own libvirtd, D-Bus or systemd, while its sockets and pid files are plain files for everybody outside.
+set -eu
+
+folder=$1
+here=$(dirname "$0")
+
+for place in /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
+  [ -d "$place" ] || mkdir -p "$place"
+done
+mount --bind "$folder/etc" /etc/libvirt
+mount --bind "$folder/lib" /var/lib/libvirt
+mount --bind "$folder/cache" /var/cache/libvirt
+mount --bind "$folder/log" /var/log/libvirt
+mount --bind "$folder/run" /run
+
+# Debian's libvirtd looks up its QEMU user even where the configuration names another one; only libvirt-daemon-system
+# would make that user for the whole machine.
+for table in passwd group; do
+  cp "/etc/$table" "$folder/$table"
+done
+grep -q '^libvirt-qemu:' /etc/passwd ||
+  echo 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin' >>"$folder/passwd"
+grep -q '^libvirt-qemu:' /etc/group || echo 'libvirt-qemu:x:64055:' >>"$folder/group"
+for table in passwd group; do
+  mount --bind "$folder/$table" "/etc/$table"
+done
+
+[ -z "${2-}" ] || hostname "$2"
+exec perl "$here/holder.pl" "$folder"
