@@ -9,30 +9,30 @@ export interface Attributes {
   readonly guestName: string;
   readonly delayAfterGuestOnlineS: number;
   readonly delayAfterGuestOfflineS: number;
-  readonly syncDir: string | undefined;
-  readonly guestConfigFilePath: string | undefined;
+  readonly syncDir?: string | undefined;
+  readonly guestConfigFilePath?: string | undefined;
   readonly resyncVmCfg: boolean;
   readonly ceInfo: {
     readonly enabled: boolean;
-    readonly ceSystem: string | undefined;
+    readonly ceSystem?: string | undefined;
     readonly faultOnHbLoss: boolean;
   };
   /** The password is never part of this: it would be written to disk with the registration. */
   readonly rhevmInfo: {
     readonly enabled: boolean;
-    readonly url: string | undefined;
-    readonly user: string | undefined;
-    readonly cluster: string | undefined;
+    readonly url?: string | undefined;
+    readonly user?: string | undefined;
+    readonly cluster?: string | undefined;
     readonly useManualRhevmFencing: boolean;
   };
   readonly drOpts: {
     readonly configureNetwork: boolean;
-    readonly ipAddress: string | undefined;
-    readonly netmask: string | undefined;
-    readonly gateway: string | undefined;
+    readonly ipAddress?: string | undefined;
+    readonly netmask?: string | undefined;
+    readonly gateway?: string | undefined;
     readonly dnsServers: readonly string[];
     readonly dnsSearchPath: readonly string[];
-    readonly device: string | undefined;
+    readonly device?: string | undefined;
   };
 }
 

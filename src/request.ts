@@ -73,7 +73,7 @@ function resourceName(name: string | undefined): string {
   const clean = name?.trim() ?? "";
   if (clean === "")
     throw new AgentError("BAD_ATTRIBUTE", "the first argument, the resource's name, is missing");
-  if (/[/\p{Cc}]/u.test(clean) || Buffer.byteLength(clean) > 200 || clean.startsWith(".")) {
+  if (/[/\p{Cc}]/u.test(clean) || Buffer.byteLength(clean) > 200 || /^[-.]/.test(clean)) {
     throw new AgentError("BAD_ATTRIBUTE", `"${printable(clean)}" cannot be the name of a resource`);
   }
   return clean;

@@ -9,7 +9,7 @@ export interface Registration {
   readonly watched: boolean;
   /** True from the start of an offline or clean until the emulator is proved gone. */
   readonly stopping: boolean;
-  readonly lastAnswer: LastAnswer | undefined;
+  readonly lastAnswer?: LastAnswer | undefined;
 }
 
 /** The key of the guest's queue: one guest of one environment, whatever resources name it. */

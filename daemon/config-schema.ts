@@ -1,0 +1,58 @@
+import { z } from "zod";
+
+/** libvirt's words for states and the agent's for answers are checked where they are used: src/kvm. */
+const path = z.string().regex(/^\//, "must be an absolute path").max(4095);
+const seconds = (smallest: number, largest: number) => z.number().min(smallest).max(largest);
+
+const answers = z
+  .string()
+  .regex(
+    /^(ONLINE (10|20|30|40|50|60|70|80|90|100)|OFFLINE|INTENTIONAL OFFLINE|UNKNOWN)$/,
+    'must be "ONLINE 10" to "ONLINE 100" in tens, "OFFLINE", "INTENTIONAL OFFLINE" or "UNKNOWN"',
+  );
+
+const engine = z.strictObject({
+  hares: path.default("/opt/VRTSvcs/bin/hares"),
+  system: z.string().min(1).max(255).optional(),
+  sysnameFile: path.default("/etc/VRTSvcs/conf/sysname"),
+  timeoutS: seconds(1, 120).default(10),
+});
+
+const libvirt = z.strictObject({
+  uri: z.string().min(1).max(255).default("qemu:///system"),
+  sockets: z.array(path).min(1).max(8).optional(),
+  runDirectory: path.default("/run/libvirt/qemu"),
+  openTimeoutS: seconds(1, 60).default(5),
+  keepaliveIntervalS: seconds(1, 60).default(5),
+  keepaliveCount: z.int().min(1).max(10).default(3),
+});
+
+const kvm = z.strictObject({
+  guestPowerOff: z.enum(["fault", "intentional"]).default("fault"),
+  autostart: z.enum(["clear", "warn"]).default("clear"),
+  shutdown: z.enum(["acpi", "agent"]).default("acpi"),
+  states: z.record(z.string(), answers).default({}),
+});
+
+const limits = z.strictObject({
+  bodyBytes: z.int().min(4096).max(16_777_216).optional(),
+  requestsAtOnce: z.int().min(1).max(4096).optional(),
+  readRequestS: seconds(1, 60).optional(),
+  connections: z.int().min(1).max(8192).optional(),
+});
+
+/** The configuration file as a whole. Unknown keys are refused: a misspelt one would silently do nothing. */
+export const configSchema = z.strictObject({
+  socket: path.default("/run/vcskvmguestd/agent.sock"),
+  readOnlySocket: z.strictObject({ path, gid: z.int().min(0) }).optional(),
+  stateDirectory: path.default("/var/lib/vcskvmguestd"),
+  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+  monitorIntervalS: seconds(1, 300).default(5),
+  stopTimeoutS: seconds(1, 300).default(10),
+  engine: engine.prefault({}),
+  libvirt: libvirt.prefault({}),
+  kvm: kvm.prefault({}),
+  limits: limits.prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { messageOf } from "../src/agent-error.ts";
+import { type Config, configSchema } from "./config-schema.ts";
+
+/** The configuration cannot be used. Each problem names its path in the file. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(`the configuration cannot be used: ${problems.join("; ")}`, options);
+    this.problems = problems;
+  }
+}
+
+/** What the command line and the environment put over the file. */
+export interface Overrides {
+  readonly socket?: string | undefined;
+  readonly stateDirectory?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+/** Checks of values that need more than their shape; each returns problems. */
+export type ConfigCheck = (config: Config) => readonly string[];
+
+export const DEFAULT_CONFIG_PATH = "/etc/vcskvmguestd/config.yaml";
+
+/**
+ * Reads and validates the configuration as a whole.
+ *
+ * @param path undefined: the default path, which may be missing
+ * @throws {ConfigError} with all problems at once
+ */
+export function loadConfig(
+  path: string | undefined,
+  overrides: Overrides,
+  checks: readonly ConfigCheck[],
+): Config {
+  const file = path ?? DEFAULT_CONFIG_PATH;
+  const merged = merge(parse(readOrEmpty(file, path === undefined), file), overrides);
+  const result = configSchema.safeParse(merged);
+  if (!result.success)
+    throw new ConfigError(result.error.issues.map((issue) => problemOf(issue.path, issue.message)));
+  const problems = checks.flatMap((check) => check(result.data));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return result.data;
+}
+
+function problemOf(path: readonly PropertyKey[], message: string): string {
+  return `${path.length === 0 ? "(top)" : path.map(String).join(".")}: ${message}`;
+}
+
+function readOrEmpty(file: string, mayBeMissing: boolean): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (missing && mayBeMissing) return "";
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`], { cause: error });
+  }
+}
+
+function parse(text: string, file: string): Record<string, unknown> {
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    throw new ConfigError(document.errors.map((error) => `${file}: ${error.message.split("\n")[0] ?? ""}`));
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new ConfigError([`${file}: ${messageOf(error)}`], { cause: error });
+  }
+  if (value === null || value === undefined) return {};
+  if (!isRecord(value)) throw new ConfigError([`${file}: must be a mapping of keys to values`]);
+  return value;
+}
+
+function merge(file: Record<string, unknown>, overrides: Overrides): Record<string, unknown> {
+  const merged = { ...file };
+  if (overrides.socket !== undefined) merged["socket"] = overrides.socket;
+  if (overrides.stateDirectory !== undefined) merged["stateDirectory"] = overrides.stateDirectory;
+  if (overrides.logLevel !== undefined) {
+    const log = merged["log"];
+    merged["log"] = { ...(isRecord(log) ? log : {}), level: overrides.logLevel };
+  }
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
