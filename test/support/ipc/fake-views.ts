@@ -1,0 +1,31 @@
+import type { JsonValue } from "../../../ipc/protocol.ts";
+import type { Views } from "../../../ipc/views.ts";
+
+/** Views over values that the test sets, and a subscription it can publish to. */
+export class FakeViews implements Views {
+  guestsByName: Record<string, JsonValue> = {};
+  failure: Error | undefined;
+  readonly listeners = new Set<(event: JsonValue) => void>();
+
+  health(): JsonValue {
+    if (this.failure !== undefined) throw this.failure;
+    return { healthy: true };
+  }
+
+  guests(): JsonValue {
+    return Object.keys(this.guestsByName);
+  }
+
+  guest(name: string): JsonValue | undefined {
+    return Object.hasOwn(this.guestsByName, name) ? this.guestsByName[name] : undefined;
+  }
+
+  subscribe(listener: (event: JsonValue) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  publish(event: JsonValue): void {
+    for (const listener of this.listeners) listener(event);
+  }
+}
