@@ -119,7 +119,7 @@ export class EngineLog {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
-        const last = this.#entries.slice(-20).map((entry) => JSON.stringify(entry));
+        const last = this.#entries.slice(-20).map((entry) => withoutArguments(entry));
         reject(
           new Error(
             `nothing of the kind in the engine's log for ${limitMs} ms; the last:\n${last.join("\n")}`,
@@ -151,6 +151,21 @@ export class EngineLog {
     for (const secret of this.#secrets) clean = clean.replaceAll(secret, "***");
     return clean;
   }
+}
+
+/** True for an entry of this kind whose details hold the given ones. For `waitFor` and for filters. */
+export function is(what: EngineEvent, details: EngineLogDetails = {}): (entry: EngineLogEntry) => boolean {
+  const wanted = Object.entries(details).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  return (entry) => {
+    if (entry.what !== what) return false;
+    const there = new Map(Object.entries(entry.details).map(([key, value]) => [key, JSON.stringify(value)]));
+    return wanted.every(([key, value]) => there.get(key) === value);
+  };
+}
+
+function withoutArguments(entry: EngineLogEntry): string {
+  const { args: _, ...details } = entry.details;
+  return JSON.stringify({ ...entry, details });
 }
 
 const SEVERITIES: Partial<Record<EngineEvent, string>> = {

@@ -37,6 +37,9 @@ export interface EngineOptions {
   readonly endsViolations?: boolean;
 }
 
+/** No attribute sets this one. */
+const SHUTDOWN_TIMEOUT_S = 60;
+
 /** Reads the configuration, listens for `hares`, opens and probes each resource of this system. */
 export async function startEngine(options: EngineOptions): Promise<EngineStandIn> {
   const configuration = await readConfiguration(options.mainCf);
@@ -65,6 +68,7 @@ export class EngineStandIn implements ClusterMember {
   readonly #hares: HaresServer;
   readonly #stopping = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
 
   constructor(configuration: CfConfiguration, options: EngineOptions) {
     this.#options = options;
@@ -73,7 +77,10 @@ export class EngineStandIn implements ClusterMember {
     this.log = new EngineLog(options.system, options.logFile);
     this.binDirectory = join(resolve(options.workDirectory), "bin");
     this.#runner = this.#newRunner();
-    this.#hares = new HaresServer((argv) => this.#runHares(argv));
+    this.#hares = new HaresServer(
+      (argv) => this.#runHares(argv),
+      (argv) => this.#logHares(argv),
+    );
     const { system } = this;
     for (const resource of configuration.resources.values()) {
       const settings = new ResourceSettings(configuration, resource, {
@@ -212,32 +219,37 @@ export class EngineStandIn implements ClusterMember {
    *
    * @param how abrupt: as if the agent process had been killed, without `shutdown`
    */
-  async stop(how: "orderly" | "abrupt" = "orderly"): Promise<void> {
+  stop(how: "orderly" | "abrupt" = "orderly"): Promise<void> {
+    this.#stopped ??= this.#stop(how);
+    return this.#stopped;
+  }
+
+  async #stop(how: "orderly" | "abrupt"): Promise<void> {
     this.#stopping.abort();
     this.#runner.close();
     await this.#running;
-    if (how === "orderly") {
-      const last = this.#newRunner();
-      const startedAt = performance.now();
-      const end = await last.run("shutdown", [], 60);
-      if (end.kind === "exited") {
-        const { exitCode } = end;
-        this.log.add("entry point ended", "", {
-          entryPoint: "shutdown",
-          exitCode,
-          ms: performance.now() - startedAt,
-        });
-      }
-      last.close();
-    }
+    if (how === "orderly") await this.#shutdown();
     this.cluster.leave(this.system);
     await this.#hares.stop();
   }
 
-  async #runHares(argv: readonly string[]): ReturnType<typeof runHares> {
+  async #shutdown(): Promise<void> {
+    const runner = this.#newRunner();
+    const startedAt = performance.now();
+    const end = await runner.run("shutdown", [], SHUTDOWN_TIMEOUT_S);
+    runner.close();
+    const ms = performance.now() - startedAt;
+    if (end.kind !== "exited") return;
+    this.log.add("entry point ended", "", { entryPoint: "shutdown", exitCode: end.exitCode, ms });
+  }
+
+  #logHares(argv: readonly string[]): void {
     const password = argv[argv.indexOf("Password") + 1];
     if (argv.includes("Password") && password !== undefined) this.log.hide(password);
     this.log.add("hares", argv[1] ?? "", { args: argv });
+  }
+
+  #runHares(argv: readonly string[]): ReturnType<typeof runHares> {
     const host: HaresHost = {
       system: this.system,
       states: this.cluster,

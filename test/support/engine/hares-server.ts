@@ -17,12 +17,18 @@ export type HaresFault =
 /** Answers the `hares` executable that it puts into a folder. */
 export class HaresServer {
   readonly #run: (argv: readonly string[]) => Promise<HaresReply>;
+  readonly #onCall: (argv: readonly string[]) => void;
   readonly #server: Server;
   readonly #hanging = new Set<ServerResponse>();
   #fault: HaresFault | undefined;
 
-  constructor(run: (argv: readonly string[]) => Promise<HaresReply>) {
+  /** @param onCall told of every call as it arrives, of those that a fault keeps from being answered too */
+  constructor(
+    run: (argv: readonly string[]) => Promise<HaresReply>,
+    onCall: (argv: readonly string[]) => void,
+  ) {
     this.#run = run;
+    this.#onCall = onCall;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
         response.destroy(error instanceof Error ? error : new Error(String(error)));
@@ -62,6 +68,7 @@ export class HaresServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const argv = await argumentsIn(request);
+    this.#onCall(argv);
     const fault = this.#fault;
     if (fault !== undefined && (fault.commands?.includes(argv[0] ?? "") ?? true)) {
       if (fault.kind === "hang") {
