@@ -13,6 +13,7 @@ import {
 
 const WAIT = { timeout: 20_000 };
 let server: TestServer;
+vi.setConfig({ testTimeout: 30_000 });
 
 afterEach(async () => {
   await server.remove();
@@ -159,6 +160,7 @@ describe("the limits", () => {
 
     expect(refused.status).toBe(503);
     expect(refused.body).toContain("2 requests");
+    server.reply = () => Promise.resolve({ exitCode: 100, output: "" });
     await vi.waitFor(async () => {
       const next = await ask(server.socket, "POST", "/v1/entry-points/monitor", "vmres\0");
       expect(next.status).toBe(200);

@@ -10,6 +10,7 @@ import { makeFolder, startTestServer, TestServer } from "../../support/ipc/test-
 
 const WAIT = { timeout: 20_000 };
 let server: TestServer;
+vi.setConfig({ testTimeout: 30_000 });
 
 afterEach(async () => {
   await server.remove();
