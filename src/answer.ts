@@ -19,7 +19,7 @@ export interface AnswerFacts {
   /** An offline or clean has begun and the emulator is not yet proved gone. */
   readonly stopping: boolean;
   /** Undefined until the first monitor after open. */
-  readonly lastAnswer: LastAnswer | undefined;
+  readonly lastAnswer?: LastAnswer | undefined;
 }
 
 /**

@@ -1,0 +1,87 @@
+import type { Logger } from "pino";
+import { startServer } from "../ipc/server.ts";
+import { pause } from "../src/deadline.ts";
+import type { Platform } from "../src/platform.ts";
+import type { Config } from "./config-schema.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Follower } from "./follower.ts";
+import { GuestQueue } from "./guest-queue.ts";
+import { haresEngine } from "./hares.ts";
+import { Prober } from "./prober.ts";
+import { openRegistrationStore } from "./registration-store.ts";
+import { ResourceBook } from "./resource-book.ts";
+import { haresOptions, limitsOf } from "./settings.ts";
+import { createViews } from "./views.ts";
+
+export interface DaemonParts {
+  /** The configuration in force; read at each use, so that a reload takes effect. */
+  readonly config: () => Config;
+  readonly platform: Platform;
+  readonly log: Logger;
+}
+
+/**
+ * Runs the daemon until the signal aborts, then stops in order: no new requests, the running ones end or are given
+ * up, followers and sessions end, registrations are on disk. Guests are never touched.
+ *
+ * @throws {IpcError} when the socket is served by another process or cannot be made
+ */
+export async function runDaemon({ config, platform, log }: DaemonParts, signal: AbortSignal): Promise<void> {
+  const { socket, readOnlySocket, stateDirectory } = config();
+  const ending = new AbortController();
+  const book = new ResourceBook(await openRegistrationStore(stateDirectory, log), log);
+  await book.load();
+
+  const engine = haresEngine(() => haresOptions(config()));
+  const prober = new Prober(engine, log, ending.signal);
+  const dispatcher = new Dispatcher({ platform, engine, book, queue: new GuestQueue() }, log, ending.signal);
+  const follower = new Follower({
+    platform,
+    book,
+    prober,
+    intervalMs: () => config().monitorIntervalS * 1000,
+    log,
+  });
+  const server = await startServer(
+    {
+      socket,
+      ...(readOnlySocket === undefined ? {} : { readOnlySocket }),
+      handler: (request) => dispatcher.handle(request),
+      views: createViews(book, platform),
+      limits: limitsOf(config()),
+      log,
+    },
+    ending.signal,
+  );
+  const claiming = claimAll(book, platform, ending.signal);
+  const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming]);
+  log.info({ socket, resources: book.all().length }, "daemon serves");
+
+  await aborted(signal);
+  log.info({}, "daemon stops, guests are left as they are");
+  const limitMs = config().stopTimeoutS * 1000;
+  await server.stop(limitMs / 2);
+  ending.abort(new Error("the daemon ends"));
+  await Promise.race([
+    Promise.all([running, book.flush()]),
+    pause(limitMs / 2, new AbortController().signal),
+  ]);
+  log.info({}, "daemon stopped");
+}
+
+/** After each connection: autostart may have been set while nobody watched. */
+async function claimAll(book: ResourceBook, platform: Platform, signal: AbortSignal): Promise<void> {
+  const onConnected = () => {
+    for (const { registration } of book.all()) void platform.claim(registration.attributes.guestName, signal);
+  };
+  platform.events.on("connected", onConnected);
+  await aborted(signal);
+  platform.events.off("connected", onConnected);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,201 @@
+import { defaultTimeoutS, fallbackExitCode, isActionToken } from "../ipc/entry-point-names.ts";
+import { type EntryPointReply, type EntryPointRequest as IpcRequest, kindOf } from "../ipc/protocol.ts";
+import { AgentError, messageOf } from "../src/agent-error.ts";
+import type { Attributes } from "../src/attributes.ts";
+import { withDeadline } from "../src/deadline.ts";
+import type { Log } from "../src/log.ts";
+import {
+  attributesOf,
+  type EntryPoint,
+  type EntryPointRequest,
+  isEntryPoint,
+  parseRequest,
+} from "../src/request.ts";
+import {
+  type Call,
+  type OperationParts,
+  type Result,
+  requireKvm,
+  runAttrChanged,
+  runClean,
+  runMonitor,
+  runOffline,
+  runOnline,
+} from "./operations.ts";
+import type { ResourceRecord } from "./resource-book.ts";
+
+/** The framework kills at its timeout: the daemon's answer has to be on its way this much earlier. */
+const MARGIN = { share: 0.1, leastMs: 2000 } as const;
+
+/** Checking autostart is a courtesy at open; it must not keep the framework waiting. */
+const CLAIM_MS = 5000;
+
+/** Milliseconds that an entry point may work, given the framework's limit in seconds; never less than half of it. */
+export function budgetMs(timeoutS: number): number {
+  const whole = timeoutS * 1000;
+  return Math.max(whole / 2, whole - Math.max(MARGIN.leastMs, whole * MARGIN.share));
+}
+
+/** Answers the requests of the shims. */
+export class Dispatcher {
+  readonly #parts: OperationParts;
+  readonly #log: Log;
+  readonly #ending: AbortSignal;
+
+  /** @param ending aborts when the daemon ends: what runs then is given up, guests are left as they are */
+  constructor(parts: OperationParts, log: Log, ending: AbortSignal) {
+    this.#parts = parts;
+    this.#log = log;
+    this.#ending = ending;
+  }
+
+  /** Never throws: what went wrong is in the log, and the exit code is the one for "nothing proved". */
+  async handle(request: IpcRequest): Promise<EntryPointReply> {
+    const since = performance.now();
+    const kind = kindOf(request);
+    const log = this.#log.child({ entryPoint: request.name });
+    try {
+      if (request.kind === "action") return this.#noSuchAction(request.name, log);
+      if (!isEntryPoint(request.name)) {
+        throw new AgentError(
+          "REFUSED",
+          `${request.name} is not available in this version; the guest is left alone`,
+        );
+      }
+      const parsed = parseRequest(request.name, request.args);
+      return await this.#run(parsed, request, log, since);
+    } catch (error) {
+      const exitCode = fallbackExitCode(kind);
+      const ms = elapsed(since);
+      const fields = { resource: request.args[0], code: exitCode, ms, err: error };
+      if (error instanceof AgentError) log.warn(fields, "entry point failed");
+      else log.error(fields, "entry point failed in a way nobody foresaw");
+      return { exitCode, output: request.kind === "action" ? `${messageOf(error)}\n` : "" };
+    }
+  }
+
+  async #run(
+    request: EntryPointRequest,
+    ipc: IpcRequest,
+    parent: Log,
+    since: number,
+  ): Promise<EntryPointReply> {
+    const { entryPoint, resource } = request;
+    const limitMs = budgetMs(request.timeoutS ?? defaultTimeoutS(entryPoint));
+    const log = resource === "" ? parent : parent.child({ resource });
+    // a monitor nobody waits for is given up; what changes a guest goes on when its shim is killed
+    const parents = entryPoint === "monitor" ? [this.#ending, ipc.signal] : [this.#ending];
+    const result = await withDeadline(limitMs, `${entryPoint} of resource ${resource}`, parents, (signal) =>
+      this.#entryPoint(request, limitMs, log, signal),
+    );
+    const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
+    if (entryPoint === "monitor") log.debug(fields, "entry point ended");
+    else log.info(fields, "entry point ended");
+    return { exitCode: result.exitCode, output: "" };
+  }
+
+  async #entryPoint(
+    request: EntryPointRequest,
+    limitMs: number,
+    log: Log,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { entryPoint, resource } = request;
+    if (entryPoint === "shutdown") return this.#shutdown();
+    if (entryPoint === "close") return this.#close(resource);
+    const record = this.#recordOf(request, log);
+    const { attributes } = record.registration;
+    const call: Call = {
+      record,
+      attributes,
+      budgetMs: limitMs,
+      log: log.child({ guest: attributes.guestName }),
+    };
+    if (entryPoint !== "attr_changed") requireKvm(resource, attributes);
+    return this.#onGuest(entryPoint, request, call, signal);
+  }
+
+  async #onGuest(
+    entryPoint: Exclude<EntryPoint, "shutdown" | "close">,
+    request: EntryPointRequest,
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    switch (entryPoint) {
+      case "open":
+        return this.#open(call, signal);
+      case "monitor":
+        return runMonitor(this.#parts, call, signal);
+      case "online":
+        return runOnline(this.#parts, call, signal);
+      case "offline":
+        return runOffline(this.#parts, call, signal);
+      case "clean":
+        return runClean(this.#parts, call, request.reason, signal);
+      case "attr_changed":
+        return runAttrChanged(this.#parts, call, request.change?.attribute ?? "", signal);
+    }
+  }
+
+  async #open({ record, attributes, log }: Call, signal: AbortSignal): Promise<Result> {
+    await record.saving;
+    const claimed = withDeadline(CLAIM_MS, "the check of autostart", [this.#ending], (limit) =>
+      this.#parts.platform.claim(attributes.guestName, limit),
+    );
+    claimed.catch((error: unknown) => log.debug({ err: error }, "autostart could not be checked"));
+    if (!signal.aborted) log.info({}, "resource is watched");
+    return { exitCode: 0 };
+  }
+
+  async #close(resource: string): Promise<Result> {
+    const { book, platform } = this.#parts;
+    const guest = book.get(resource)?.registration.attributes.guestName;
+    await book.remove(resource);
+    if (guest !== undefined && book.ofGuest(guest).length === 0) platform.forget(guest);
+    return { exitCode: 0 };
+  }
+
+  async #shutdown(): Promise<Result> {
+    const { book } = this.#parts;
+    await Promise.all(book.all().map((record) => book.change(record, { watched: false })));
+    return { exitCode: 0 };
+  }
+
+  /** The resource's record, refreshed by what the request carries. */
+  #recordOf(request: EntryPointRequest, log: Log): ResourceRecord {
+    const { book } = this.#parts;
+    const { entryPoint, resource } = request;
+    const known = book.get(resource);
+    if (entryPoint === "attr_changed") {
+      if (known !== undefined) return known;
+      throw new AgentError(
+        "REFUSED",
+        `resource ${resource} is not open here; its attributes come with the next request`,
+      );
+    }
+    const attributes = this.#attributesFor(request, known, log);
+    return entryPoint === "open" ? book.open(resource, attributes) : book.refresh(resource, attributes);
+  }
+
+  /** A guest must be stoppable though an attribute that has nothing to do with stopping was spoilt meanwhile. */
+  #attributesFor(request: EntryPointRequest, known: ResourceRecord | undefined, log: Log): Attributes {
+    try {
+      return attributesOf(request);
+    } catch (error) {
+      const stops = request.entryPoint === "offline" || request.entryPoint === "clean";
+      if (!stops || known === undefined) throw error;
+      log.warn({ err: error }, "attributes cannot be right, the ones of the last good request serve");
+      return known.registration.attributes;
+    }
+  }
+
+  #noSuchAction(token: string, log: Log): EntryPointReply {
+    const name = isActionToken(token) ? token : "?";
+    log.warn({}, "action is not available in this version");
+    return { exitCode: 1, output: `action ${name} is not available in this version of vcskvmguestd\n` };
+  }
+}
+
+function elapsed(since: number): number {
+  return Math.round((performance.now() - since) * 10) / 10;
+}

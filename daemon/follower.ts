@@ -1,0 +1,149 @@
+import { messageOf } from "../src/agent-error.ts";
+import { answerOf } from "../src/answer.ts";
+import { pause } from "../src/deadline.ts";
+import type { Log } from "../src/log.ts";
+import type { Platform, Reading } from "../src/platform.ts";
+import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
+import type { Prober } from "./prober.ts";
+import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+
+export interface FollowerParts {
+  readonly platform: Platform;
+  readonly book: ResourceBook;
+  readonly prober: Prober;
+  /** milliseconds between two reads of everything; read at each cycle */
+  readonly intervalMs: () => number;
+  readonly log: Log;
+}
+
+/**
+ * Looks at all watched guests: at once when an event hints at one, and every few seconds at all of them with one
+ * call. Where the engine was told something else last, it is asked to probe.
+ */
+export class Follower {
+  readonly #parts: FollowerParts;
+  /** Guests that are being looked at; true when another hint came meanwhile. */
+  readonly #looking = new Map<string, boolean>();
+  #blind = false;
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  /** Follows until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { platform, intervalMs } = this.#parts;
+    let cycle = new AbortController();
+    const onConnected = () => {
+      this.#touchAll();
+      cycle.abort();
+    };
+    const onChanged = (guest: string) => {
+      void this.#look(guest, signal);
+    };
+    platform.events.on("connected", onConnected);
+    platform.events.on("changed", onChanged);
+    const stop = () => cycle.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    while (!signal.aborted) {
+      cycle = new AbortController();
+      await this.#lookAtAll(signal);
+      await pause(intervalMs(), cycle.signal);
+    }
+    platform.events.off("connected", onConnected);
+    platform.events.off("changed", onChanged);
+  }
+
+  /** After a new connection nothing that was read before may answer a monitor. */
+  #touchAll(): void {
+    for (const record of this.#parts.book.all()) record.epoch += 1;
+  }
+
+  async #lookAtAll(signal: AbortSignal): Promise<void> {
+    const { book, platform, log } = this.#parts;
+    const records = book.all().filter((record) => record.registration.watched);
+    if (records.length === 0) return;
+    try {
+      const readings = await platform.readAll([...new Set(records.map(guestOf))], signal);
+      if (this.#blind) log.info({}, "guests can be read again");
+      this.#blind = false;
+      for (const record of records) {
+        const reading = readings.get(guestOf(record));
+        if (reading !== undefined) this.#weigh(record, reading);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!this.#blind) log.error({ reason: messageOf(error) }, "guests cannot be read");
+      this.#blind = true;
+    }
+  }
+
+  /** An event makes us look; it is never the answer. */
+  async #look(guest: string, signal: AbortSignal): Promise<void> {
+    const { book, platform, log } = this.#parts;
+    const records = book.ofGuest(guest);
+    for (const record of records) record.epoch += 1;
+    if (!records.some((record) => record.registration.watched)) return;
+    if (this.#looking.has(guest)) {
+      this.#looking.set(guest, true);
+      return;
+    }
+    do {
+      this.#looking.set(guest, false);
+      try {
+        const reading = await platform.read(guest, signal);
+        for (const record of book.ofGuest(guest)) this.#weigh(record, reading);
+      } catch (error) {
+        log.debug({ guest, err: error }, "guest could not be read after an event");
+      }
+    } while (this.#looking.get(guest) === true && !signal.aborted);
+    this.#looking.delete(guest);
+  }
+
+  #weigh(record: ResourceRecord, reading: Reading): void {
+    this.#note(record, reading);
+    const { registration } = record;
+    // an entry point at work tells the engine itself, and its own doing is no news
+    if (!registration.watched || record.operation !== undefined) return;
+    if (registration.stopping && reading.active === false)
+      void this.#parts.book.change(record, { stopping: false });
+    if (registration.lastAnswer === undefined) return;
+
+    const answer = answerOf(reading, registration);
+    const { resource } = registration;
+    if (sameState(answer.state, registration.lastAnswer.state) && !record.unknownTold) {
+      this.#parts.prober.settled(resource);
+      return;
+    }
+    // the framework was given a delay and runs its monitor at the end of it
+    const awaited = answer.state.kind === "ONLINE" && performance.now() < record.onlineUntil;
+    if (!awaited) this.#parts.prober.request(resource, monitorExitCode(answer.state));
+  }
+
+  #note(record: ResourceRecord, reading: Reading): void {
+    const { log } = this.#parts;
+    const before = record.lastReading?.reading;
+    record.lastReading = { reading, at: new Date() };
+    const { resource } = record.registration;
+    const about = {
+      resource,
+      guest: guestOf(record),
+      state: stateText(reading.state),
+      reason: reading.reason,
+    };
+    if (
+      reading.active === false &&
+      performance.now() < record.onlineUntil &&
+      record.operation === undefined
+    ) {
+      record.onlineUntil = 0;
+      log.warn(about, "guest ended within DelayAfterGuestOnline, its online has failed");
+    }
+    if (before === undefined || sameState(before.state, reading.state)) return;
+    log.info({ ...about, from: stateText(before.state) }, "guest changed state");
+  }
+}
+
+function guestOf(record: ResourceRecord): string {
+  return record.registration.attributes.guestName;
+}

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { AgentError } from "../src/agent-error.ts";
+import { withDeadline } from "../src/deadline.ts";
+import type { Engine } from "../src/engine.ts";
+
+/** What is kept of the command's output; its errors are one line. */
+const OUTPUT_AT_MOST = 65_536;
+
+export interface HaresOptions {
+  /** path of the command */
+  readonly command: string;
+  /** the name of this system in the cluster */
+  readonly system: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * The engine, reached by its own command `hares`.
+ *
+ * @param options read at each call, so that a reload takes effect
+ */
+export function haresEngine(options: () => HaresOptions): Engine {
+  return {
+    async probe(resource, signal) {
+      await run(options(), ["-probe", resource, "-sys", options().system], signal);
+    },
+    async value(resource, attribute, signal) {
+      const output = await run(options(), ["-value", resource, attribute, options().system], signal);
+      return output.trim();
+    },
+  };
+}
+
+async function run(options: HaresOptions, args: readonly string[], signal: AbortSignal): Promise<string> {
+  const what = `hares ${args.slice(0, 3).join(" ")}`;
+  return withDeadline(options.timeoutMs, what, [signal], async (limit) => {
+    const child = spawn(options.command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
+    const { code, output, complaint } = await finished(child, what, limit);
+    if (code === 0) return output;
+    const words = (complaint || output).split("\n")[0] ?? "";
+    throw new AgentError("REFUSED", `${what} ended with ${code}: ${words}`);
+  });
+}
+
+interface End {
+  readonly code: number | string;
+  readonly output: string;
+  readonly complaint: string;
+}
+
+/** Ends with the command itself: a grandchild that holds its output open is not waited for. */
+function finished(child: ChildProcess, what: string, signal: AbortSignal): Promise<End> {
+  return new Promise((resolve, reject) => {
+    const output = collect(child.stdout);
+    const complaint = collect(child.stderr);
+    const settle = () => {
+      signal.removeEventListener("abort", kill);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    const kill = () => {
+      child.kill("SIGKILL");
+      settle();
+      reject(
+        new AgentError("PLATFORM_DOWN", `${what}: the engine did not answer in time`, {
+          cause: signal.reason,
+        }),
+      );
+    };
+    signal.addEventListener("abort", kill, { once: true });
+    if (signal.aborted) kill();
+    child.once("error", (error) => {
+      settle();
+      reject(new AgentError("PLATFORM_DOWN", `${what}: cannot be run: ${error.message}`, { cause: error }));
+    });
+    child.once("exit", (code, killedBy) => {
+      // what it wrote last is still in the pipes
+      setImmediate(() => {
+        settle();
+        resolve({ code: code ?? killedBy ?? "?", output: output(), complaint: complaint() });
+      });
+    });
+  });
+}
+
+function collect(stream: ChildProcess["stdout"]): () => string {
+  let text = "";
+  stream?.setEncoding("utf8");
+  stream?.on("data", (part: string) => {
+    if (text.length < OUTPUT_AT_MOST) text += part;
+  });
+  return () => text;
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { messageOf } from "../src/agent-error.ts";
+import { KvmPlatform } from "../src/kvm/platform.ts";
+import { sessionOpener } from "../src/kvm/session.ts";
+import { ConfigError, loadConfig } from "./config.ts";
+import type { Config } from "./config-schema.ts";
+import { runDaemon } from "./daemon.ts";
+import { type Command, HELP, parseCommand } from "./flags.ts";
+import { createLogger } from "./logger.ts";
+import { checkStates, fixedKeysChanged, kvmSettings } from "./settings.ts";
+
+const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
+
+type RunCommand = Extract<Command, { kind: "run" | "check-config" }>;
+
+async function main(): Promise<number> {
+  const command = parseCommand(process.argv.slice(2), process.env);
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(HELP);
+      return EXIT.ended;
+    case "version":
+      process.stdout.write(`${version()}\n`);
+      return EXIT.ended;
+    case "wrong":
+      process.stderr.write(`vcskvmguestd: ${command.problem}\n${HELP}`);
+      return EXIT.wrong;
+    case "check-config":
+    case "run":
+      return withConfig(command);
+  }
+}
+
+async function withConfig(command: RunCommand): Promise<number> {
+  let config: Config;
+  try {
+    config = load(command);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) process.stderr.write(`vcskvmguestd: ${problem}\n`);
+    return EXIT.wrong;
+  }
+  if (command.kind === "run") return run(command, config);
+  process.stdout.write("the configuration is valid\n");
+  return EXIT.ended;
+}
+
+async function run(command: RunCommand, first: Config): Promise<number> {
+  const inForce = { config: first };
+  const log = createLogger(first.log.level);
+  const stop = new AbortController();
+  process.on("uncaughtException", (error) => {
+    log.error({ err: error }, "a defect nobody foresaw, the daemon ends and guests are left as they are");
+    process.exit(EXIT.failed);
+  });
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
+  process.on("SIGHUP", () => {
+    try {
+      const next = load(command);
+      const fixed = fixedKeysChanged(inForce.config, next);
+      if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
+      inForce.config = next;
+      log.level = next.log.level;
+      log.info({}, "configuration reloaded");
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
+      log.error({ problems }, "configuration cannot be used, the one before stays in force");
+    }
+  });
+
+  const { libvirt } = first;
+  const open = sessionOpener(
+    {
+      uri: libvirt.uri,
+      sockets: libvirt.sockets,
+      openTimeoutMs: libvirt.openTimeoutS * 1000,
+      keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
+    },
+    log,
+  );
+  const platform = new KvmPlatform({ open, settings: () => kvmSettings(inForce.config), log });
+  try {
+    await runDaemon({ config: () => inForce.config, platform, log }, stop.signal);
+    return EXIT.ended;
+  } catch (error) {
+    log.error({ err: error }, "daemon cannot run");
+    return EXIT.failed;
+  }
+}
+
+function load(command: RunCommand): Config {
+  return loadConfig(command.config, command.overrides, [checkStates]);
+}
+
+/** The package's own version: two folders up from the compiled file. */
+function version(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const isPackage = typeof parsed === "object" && parsed !== null && "version" in parsed;
+  return isPackage ? String(parsed.version) : "unknown";
+}
+
+// what hangs in a library (a hung file system below it) must not keep the process from ending
+process.exit(await main());

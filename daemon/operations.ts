@@ -1,0 +1,172 @@
+import { AgentError } from "../src/agent-error.ts";
+import { type Attributes, environmentOf } from "../src/attributes.ts";
+import type { Engine } from "../src/engine.ts";
+import { currentAttributes, isEngineSilent, warnOfShortDelays } from "../src/entry-points/attr-changed.ts";
+import { clean } from "../src/entry-points/clean.ts";
+import type { GuestContext, StopResult } from "../src/entry-points/context.ts";
+import { monitor } from "../src/entry-points/monitor.ts";
+import { offline } from "../src/entry-points/offline.ts";
+import { online } from "../src/entry-points/online.ts";
+import type { Log } from "../src/log.ts";
+import type { Platform } from "../src/platform.ts";
+import { guestKey } from "../src/resource.ts";
+import { monitorExitCode, stateText } from "../src/resource-state.ts";
+import type { GuestQueue } from "./guest-queue.ts";
+import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+
+/** What operations on guests need. */
+export interface OperationParts {
+  readonly platform: Platform;
+  readonly engine: Engine;
+  readonly book: ResourceBook;
+  readonly queue: GuestQueue;
+}
+
+/** One call of an entry point that concerns one resource. */
+export interface Call {
+  readonly record: ResourceRecord;
+  readonly attributes: Attributes;
+  readonly budgetMs: number;
+  readonly log: Log;
+}
+
+/** What goes back to the framework, and what of it belongs into the log. */
+export interface Result {
+  readonly exitCode: number;
+  readonly fields?: object;
+}
+
+/** Answers a monitor beside whatever runs for the guest. */
+export async function runMonitor(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
+  const { record } = call;
+  const { answer, reading } = await monitor(
+    {
+      ...contextOf(parts, call),
+      facts: () => record.registration,
+      epoch: () => record.epoch,
+    },
+    signal,
+  );
+  if (!signal.aborted) parts.book.told(record, { state: answer.state, active: reading?.active === true });
+  return {
+    exitCode: monitorExitCode(answer.state),
+    fields: { state: stateText(answer.state), reason: answer.reason },
+  };
+}
+
+/** Starts the guest, and from then on takes its end within the configured delay as a failed online. */
+export async function runOnline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
+  const { record, attributes } = call;
+  const exitCode = await operate(parts, call, "online", signal, async (inTurn) => {
+    await parts.book.change(record, { stopping: false });
+    return online(contextOf(parts, call), inTurn);
+  });
+  record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
+  return { exitCode };
+}
+
+/** Asks the guest to stop and waits for it. */
+export function runOffline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
+  return stop(parts, call, "offline", signal, (inTurn) => offline(contextOf(parts, call), inTurn));
+}
+
+/** Ends the guest by force, and with it whatever else runs for it. */
+export function runClean(
+  parts: OperationParts,
+  call: Call,
+  reason: number | undefined,
+  signal: AbortSignal,
+): Promise<Result> {
+  return stop(parts, call, "clean", signal, (inTurn) =>
+    clean(contextOf(parts, call), reason, call.budgetMs, inTurn),
+  );
+}
+
+/** Takes over changed attributes between two operations, then checks the environment they describe. */
+export async function runAttrChanged(
+  parts: OperationParts,
+  call: Call,
+  attribute: string,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { record, log } = call;
+  const { resource } = record.registration;
+  let attributes = call.attributes;
+  try {
+    attributes = await currentAttributes(parts.engine, resource, signal);
+  } catch (error) {
+    if (!isEngineSilent(error)) throw error;
+    log.warn(
+      { attribute, err: error },
+      "engine does not tell the attributes, the ones of the last request serve",
+    );
+  }
+  await operate(parts, call, "attr_changed", signal, async () => {
+    await parts.book.change(record, { attributes });
+  });
+  warnOfShortDelays(attributes, log);
+  requireKvm(resource, attributes);
+  const findings = await parts.platform.validate(attributes, signal);
+  for (const { level, text } of findings)
+    log[level]({ attribute, finding: text }, "environment of the resource");
+  if (findings.length === 0) log.info({ attribute }, "attributes are in force");
+  return { exitCode: 0 };
+}
+
+/** @throws {AgentError} BAD_ATTRIBUTE for a resource of an environment that this version does not keep */
+export function requireKvm(resource: string, attributes: Attributes): void {
+  if (environmentOf(attributes) === "kvm") return;
+  throw new AgentError(
+    "BAD_ATTRIBUTE",
+    `resource ${resource}: RHEVMInfo.Enabled = "1": this version keeps guests of plain KVM only`,
+  );
+}
+
+/** From here until the emulator is proved gone, no answer hides it. */
+async function stop(
+  parts: OperationParts,
+  call: Call,
+  name: "offline" | "clean",
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<StopResult>,
+): Promise<Result> {
+  const { record } = call;
+  record.onlineUntil = 0;
+  const { stopped } = await operate(parts, call, name, signal, async (inTurn) => {
+    await parts.book.change(record, { stopping: true });
+    const result = await work(inTurn);
+    if (result.stopped) await parts.book.change(record, { stopping: false });
+    return result;
+  });
+  return { exitCode: 0, fields: { stopped } };
+}
+
+async function operate<T>(
+  { queue }: OperationParts,
+  { record, attributes }: Call,
+  name: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return queue.run(
+    guestKey(attributes),
+    {
+      name,
+      takesOver: name === "clean",
+      work: async (inTurn) => {
+        record.operation = name;
+        try {
+          return await work(inTurn);
+        } finally {
+          record.operation = undefined;
+          record.epoch += 1;
+        }
+      },
+    },
+    signal,
+  );
+}
+
+function contextOf({ platform }: OperationParts, { record, attributes, log }: Call): GuestContext {
+  return { resource: record.registration.resource, attributes, platform, log };
+}

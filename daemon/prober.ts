@@ -1,0 +1,91 @@
+import { messageOf } from "../src/agent-error.ts";
+import type { Engine } from "../src/engine.ts";
+import type { Log } from "../src/log.ts";
+
+/** The engine is a busy process: this many of its commands run at the same time. */
+const AT_ONCE = 4;
+
+/** Pauses between requests for the same news, while the engine has not run its monitor. */
+const REPEAT_MS = { first: 5000, last: 60_000 } as const;
+
+interface Request {
+  /** The exit code that the engine should get: other news is asked for at once. */
+  news: number;
+  nextAt: number;
+  waitMs: number;
+  running: boolean;
+  /** Newer news came while the request ran. */
+  again: boolean;
+  failing: boolean;
+}
+
+/**
+ * Asks the engine to look at resources: one request at a time for each, at once for news, then again and again at
+ * growing distance until its monitor came.
+ */
+export class Prober {
+  readonly #engine: Engine;
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  readonly #requests = new Map<string, Request>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(engine: Engine, log: Log, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** Asks for a monitor of this resource, unless the same news was asked for shortly before. */
+  request(resource: string, news: number): void {
+    const known = this.#requests.get(resource);
+    const request = known ?? { news, nextAt: 0, waitMs: 0, running: false, again: false, failing: false };
+    this.#requests.set(resource, request);
+    const isNew = known === undefined || known.news !== news;
+    request.news = news;
+    if (request.running) {
+      request.again ||= isNew;
+      return;
+    }
+    if (isNew) request.waitMs = 0;
+    else if (performance.now() < request.nextAt) return;
+    void this.#send(resource, request);
+  }
+
+  /** The engine knows now: the next difference is news again. */
+  settled(resource: string): void {
+    if (this.#requests.get(resource)?.running !== true) this.#requests.delete(resource);
+  }
+
+  async #send(resource: string, request: Request): Promise<void> {
+    request.running = true;
+    await this.#turn();
+    try {
+      if (this.#signal.aborted) return;
+      await this.#engine.probe(resource, this.#signal);
+      this.#log.info({ resource, code: request.news }, "engine asked to probe");
+      if (request.failing) this.#log.info({ resource }, "engine answers again");
+      request.failing = false;
+    } catch (error) {
+      if (!request.failing)
+        this.#log.warn({ resource, reason: messageOf(error) }, "engine cannot be asked to probe");
+      request.failing = true;
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+      request.running = false;
+      request.waitMs = Math.min(Math.max(REPEAT_MS.first, request.waitMs * 2), REPEAT_MS.last);
+      request.nextAt = performance.now() + request.waitMs;
+    }
+    if (!request.again) return;
+    request.again = false;
+    await this.#send(resource, request);
+  }
+
+  /** At most one request a resource waits here, so the line is as long as there are resources. */
+  async #turn(): Promise<void> {
+    while (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+  }
+}

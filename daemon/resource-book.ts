@@ -1,0 +1,133 @@
+import type { LastAnswer } from "../src/answer.ts";
+import { type Attributes, sameAttributes } from "../src/attributes.ts";
+import type { Log } from "../src/log.ts";
+import type { Reading } from "../src/platform.ts";
+import type { Registration } from "../src/resource.ts";
+import { sameState } from "../src/resource-state.ts";
+import type { RegistrationStore } from "./registration-store.ts";
+
+/** What the daemon knows of one resource: the registration, and what does not outlive the process. */
+export interface ResourceRecord {
+  registration: Registration;
+  /** Grows at every event of the guest and at the end of every operation on it. */
+  epoch: number;
+  /** The operation on the guest that runs now. */
+  operation: string | undefined;
+  lastReading: { readonly reading: Reading; readonly at: Date } | undefined;
+  /** The engine was told UNKNOWN last: it shows that until its next monitor. */
+  unknownTold: boolean;
+  /** Until this moment (performance.now) an end of the guest means that its online failed. */
+  onlineUntil: number;
+  /** The write of the registration that is under way, so that the next one follows it. */
+  saving: Promise<void>;
+}
+
+/** All resources the daemon keeps. Changes are in force at once and on disk soon after. */
+export class ResourceBook {
+  readonly #store: RegistrationStore;
+  readonly #log: Log;
+  readonly #records = new Map<string, ResourceRecord>();
+
+  constructor(store: RegistrationStore, log: Log) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  async load(): Promise<void> {
+    for (const registration of await this.#store.load()) {
+      this.#records.set(registration.resource, newRecord(registration));
+    }
+  }
+
+  get(resource: string): ResourceRecord | undefined {
+    return this.#records.get(resource);
+  }
+
+  all(): readonly ResourceRecord[] {
+    return [...this.#records.values()];
+  }
+
+  ofGuest(guest: string): readonly ResourceRecord[] {
+    return this.all().filter((record) => record.registration.attributes.guestName === guest);
+  }
+
+  /** The record of a resource, made or refreshed with the attributes of the request at hand. */
+  refresh(resource: string, attributes: Attributes): ResourceRecord {
+    const record = this.#records.get(resource);
+    if (record === undefined) return this.#add({ resource, attributes, watched: true, stopping: false });
+    if (!sameAttributes(record.registration.attributes, attributes)) void this.change(record, { attributes });
+    return record;
+  }
+
+  /** Starts anew with a resource: it is watched, and the engine has been told nothing yet. */
+  open(resource: string, attributes: Attributes): ResourceRecord {
+    const record = this.refresh(resource, attributes);
+    void this.change(record, { watched: true, lastAnswer: undefined });
+    return record;
+  }
+
+  /** Changes a registration; the returned promise tells when it is on disk, and never rejects. */
+  change(record: ResourceRecord, changes: Partial<Registration>): Promise<void> {
+    record.registration = { ...record.registration, ...changes };
+    return this.#save(record);
+  }
+
+  /**
+   * Notes what the engine was told; only a change costs a write. UNKNOWN leaves the last proved answer as it is,
+   * as the engine does.
+   */
+  told(record: ResourceRecord, answer: LastAnswer): void {
+    record.unknownTold = answer.state.kind === "UNKNOWN";
+    if (record.unknownTold) return;
+    const last = record.registration.lastAnswer;
+    if (last !== undefined && last.active === answer.active && sameState(last.state, answer.state)) return;
+    void this.change(record, { lastAnswer: answer });
+  }
+
+  async remove(resource: string): Promise<void> {
+    const record = this.#records.get(resource);
+    this.#records.delete(resource);
+    await record?.saving;
+    await this.#store.remove(resource);
+  }
+
+  /** Resolves when everything is on disk. */
+  async flush(): Promise<void> {
+    await Promise.all(this.all().map((record) => record.saving));
+  }
+
+  #add(registration: Registration): ResourceRecord {
+    const record = newRecord(registration);
+    this.#records.set(registration.resource, record);
+    void this.#save(record);
+    return record;
+  }
+
+  #save(record: ResourceRecord): Promise<void> {
+    record.saving = this.#saveAfter(record.saving, record);
+    return record.saving;
+  }
+
+  async #saveAfter(earlier: Promise<void>, record: ResourceRecord): Promise<void> {
+    await earlier;
+    const { resource } = record.registration;
+    if (this.#records.get(resource) !== record) return;
+    try {
+      await this.#store.save(record.registration);
+    } catch (error) {
+      this.#log.error({ resource, err: error }, "registration cannot be written, a restart would lose it");
+    }
+  }
+}
+
+function newRecord(registration: Registration): ResourceRecord {
+  return {
+    registration,
+    epoch: 0,
+    operation: undefined,
+    lastReading: undefined,
+    unknownTold: false,
+    onlineUntil: 0,
+    saving: Promise.resolve(),
+  };
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { DEFAULT_LIMITS, type Limits } from "../ipc/protocol.ts";
+import type { KvmSettings } from "../src/kvm/settings.ts";
+import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
+import type { Config } from "./config-schema.ts";
+import type { HaresOptions } from "./hares.ts";
+
+/** Keys that a reload cannot change: what hangs on them is made once. */
+const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "limits"] as const;
+
+/** Checks of values that the schema cannot make. */
+export function checkStates(config: Config): readonly string[] {
+  return parseStateOverrides(config.kvm.states).problems;
+}
+
+export function kvmSettings(config: Config): KvmSettings {
+  const { guestPowerOff, autostart, shutdown, states } = config.kvm;
+  const { overrides } = parseStateOverrides(states);
+  return { guestPowerOff, autostart, shutdown, overrides, runDirectory: config.libvirt.runDirectory };
+}
+
+export function haresOptions(config: Config): HaresOptions {
+  const { hares, timeoutS } = config.engine;
+  return { command: hares, timeoutMs: timeoutS * 1000, system: systemName(config) };
+}
+
+export function limitsOf({ limits }: Config): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    ...(limits.bodyBytes === undefined ? {} : { bodyBytes: limits.bodyBytes }),
+    ...(limits.requestsAtOnce === undefined ? {} : { requestsAtOnce: limits.requestsAtOnce }),
+    ...(limits.readRequestS === undefined ? {} : { readRequestMs: limits.readRequestS * 1000 }),
+    ...(limits.connections === undefined ? {} : { connections: limits.connections }),
+  };
+}
+
+/** The keys that differ and take effect at the next start only. */
+export function fixedKeysChanged(before: Config, after: Config): readonly string[] {
+  return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+/**
+ * The name that the cluster gives this system: configured, else from the engine's own file, else the short host name.
+ */
+function systemName(config: Config): string {
+  if (config.engine.system !== undefined) return config.engine.system;
+  try {
+    const name = readFileSync(config.engine.sysnameFile, "utf8").trim();
+    if (name !== "") return name;
+  } catch {
+    // no engine on this host yet, or one that never wrote its name
+  }
+  return hostname().split(".")[0] ?? hostname();
+}

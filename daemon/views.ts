@@ -1,0 +1,58 @@
+import type { JsonValue } from "../ipc/protocol.ts";
+import type { Views } from "../ipc/views.ts";
+import { environmentOf } from "../src/attributes.ts";
+import type { Platform } from "../src/platform.ts";
+import { stateText } from "../src/resource-state.ts";
+import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+
+/** What operators may read of the daemon, from memory. */
+export function createViews(book: ResourceBook, platform: Platform): Views {
+  let libvirt = "not connected";
+  platform.events.on("connected", () => {
+    libvirt = "connected";
+  });
+  platform.events.on("lost", (reason) => {
+    libvirt = `lost: ${reason}`;
+  });
+  return {
+    health: () => ({ status: "ok", libvirt, resources: book.all().length }),
+    guests: () => book.all().map(guestView),
+    guest: (name) => book.ofGuest(name).map(guestView)[0],
+    subscribe(listener) {
+      const changed = (guest: string) => listener({ event: "changed", guest });
+      const connected = () => listener({ event: "connected" });
+      const lost = (reason: string) => listener({ event: "lost", reason });
+      platform.events.on("changed", changed);
+      platform.events.on("connected", connected);
+      platform.events.on("lost", lost);
+      return () => {
+        platform.events.off("changed", changed);
+        platform.events.off("connected", connected);
+        platform.events.off("lost", lost);
+      };
+    },
+  };
+}
+
+function guestView({ registration, operation, lastReading, unknownTold }: ResourceRecord): JsonValue {
+  const { resource, attributes, watched, stopping, lastAnswer } = registration;
+  return {
+    resource,
+    guest: attributes.guestName,
+    environment: environmentOf(attributes),
+    watched,
+    stopping,
+    operation: operation ?? null,
+    told: unknownTold ? "UNKNOWN" : lastAnswer === undefined ? null : stateText(lastAnswer.state),
+    reading:
+      lastReading === undefined
+        ? null
+        : {
+            state: stateText(lastReading.reading.state),
+            reason: lastReading.reading.reason,
+            source: lastReading.reading.source,
+            uuid: lastReading.reading.uuid ?? null,
+            at: lastReading.at.toISOString(),
+          },
+  };
+}
