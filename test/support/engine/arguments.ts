@@ -1,8 +1,7 @@
 import type { EntryPoint, ResourceSettings } from "./resource-settings.ts";
 
 /**
- * How the parts are written that the vendor's documents do not settle for scripts with tuples (vcs contract 1.5,
- * 9). A test goes through the choices; the defaults are those of the worked examples.
+ * How the parts are written that the vendor's documents do not settle for scripts with tuples. A test goes through the choices; the defaults are the likely ones.
  */
 export interface TailEncoding {
   /** Arguments of an action: `2 a b`, `a b`, or a tuple `ActionArgs 2 a b`. */
@@ -15,7 +14,7 @@ export interface TailEncoding {
   readonly timeout: "last" | "first";
 }
 
-/** The tail as the worked examples have it. Source: vcs contract 1.6. */
+/** The forms that the documents make the most likely. */
 export const DEFAULT_TAIL: TailEncoding = {
   actionArguments: "counted",
   newValue: "plain",
@@ -23,12 +22,12 @@ export const DEFAULT_TAIL: TailEncoding = {
   timeout: "last",
 };
 
-/** `<resource> <tuples>` and AEPTimeout. Source: vcs contract 1.4, 1.5. */
+/** `<resource> <tuples>` and AEPTimeout. Source: Agent Developer's Guide 7.3, AEPTimeout. */
 export function resourceArguments(settings: ResourceSettings, entryPoint: EntryPoint): string[] {
   return [settings.name, ...settings.argListValues(), ...timeoutTuple(settings, entryPoint)];
 }
 
-/** `<resource> <reason> <tuples>`. Source: vcs contract 1.5. */
+/** `<resource> <reason> <tuples>`. Source: Agent Developer's Guide 7.3, AEPTimeout. */
 export function cleanArguments(settings: ResourceSettings, reason: number): string[] {
   return [settings.name, String(reason), ...settings.argListValues(), ...timeoutTuple(settings, "clean")];
 }
@@ -54,7 +53,10 @@ export function migrateArguments(settings: ResourceSettings, target: string, tai
   return withTail(settings, "migrate", own, tail);
 }
 
-/** `<resource> <changed resource> <attribute> <new value>`, without tuples. Source: vcs contract 1.5. */
+/**
+ * `<resource> <changed resource> <attribute> <new value>`, without tuples.
+ * Source: Agent Developer's Guide 9.0, attr_changed.
+ */
 export function attributeChangedArguments(
   settings: ResourceSettings,
   attribute: string,

@@ -52,7 +52,7 @@ export class CfError extends Error {
   override readonly name = "CfError";
 }
 
-/** The value of an attribute that nobody set. Source: vcs contract 1.3, empty tuples. */
+/** The value of an attribute that nobody set. */
 export function emptyValue(dimension: Dimension): CfValue {
   if (dimension === "scalar") return { kind: "scalar", text: "" };
   if (dimension === "association") return { kind: "association", entries: new Map() };

@@ -3,7 +3,7 @@ export type Report =
   | { readonly kind: "ONLINE"; readonly confidence: number }
   | { readonly kind: "OFFLINE" | "INTENTIONAL OFFLINE" | "UNKNOWN" | "TIMED OUT" };
 
-/** Why clean is called. Source: vcs contract 1.5, reason codes. */
+/** Why clean is called. Source: Agent Developer's Guide 5.0, clean. */
 export const CLEAN_REASON = {
   offlineHung: 0,
   offlineIneffective: 1,
@@ -43,7 +43,7 @@ export interface Memory {
   readonly onlineSince: number;
 }
 
-/** The limits of vcs contract 3.3; times in milliseconds. */
+/** The type's limits; times in milliseconds. Source: Administrator's Guide, resource type attributes. */
 export interface Limits {
   readonly onlineWait: number;
   readonly offlineWait: number;
@@ -88,10 +88,14 @@ export const UNPROBED: Memory = {
   onlineSince: 0,
 };
 
-/** After this long the timeouts of monitors are counted anew. Source: vcs contract 2.4. */
+/** After this long timeouts are counted anew. Source: Administrator's Guide 7.0, FaultOnMonitorTimeouts. */
 const TIMEOUT_COUNT_LASTS_MS = 3_600_000;
 
-/** The report in an exit code of monitor. Source: vcs contract 2.1; anything not listed there is UNKNOWN. */
+/**
+ * The report in an exit code of monitor; a code that is not listed is UNKNOWN.
+ *
+ * Source: Agent Developer's Guide 7.3, return values of entry points.
+ */
 export function reportOf(exitCode: number, honoursIntentionalOffline: boolean): Report {
   if (exitCode === 100) return { kind: "OFFLINE" };
   if (exitCode > 100 && exitCode <= 110) return { kind: "ONLINE", confidence: 10 * (exitCode - 100) };
@@ -99,7 +103,12 @@ export function reportOf(exitCode: number, honoursIntentionalOffline: boolean): 
   return { kind: "UNKNOWN" };
 }
 
-/** Decides what follows from a report. Source: vcs contract 3.2, 3.4, 3.6; README.md has what is inferred. */
+/**
+ * Decides what follows from a report. README.md has what is inferred.
+ *
+ * Source: Agent Developer's Guide 5.0 and 7.3, clean, return values, MigrateWaitLimit; Administrator's Guide 7.0,
+ * RestartLimit and ToleranceLimit, FaultOnMonitorTimeouts, intentional offline.
+ */
 export function decide(memory: Memory, report: Report, limits: Limits, now: number): Decision {
   switch (memory.phase) {
     case "steady":

@@ -186,7 +186,7 @@ const SEVERITIES: Partial<Record<EngineEvent, string>> = {
 /**
  * A line as the engine's log has it. The message ids are the stand-in's own.
  *
- * Source: vcs contract 6: `YYYY/MM/DD hh:mm:ss VCS <SEVERITY> <UMI> <text>`, local time.
+ * Source: Agent Developer's Guide 7.2, message format: `YYYY/MM/DD hh:mm:ss VCS <SEVERITY> <UMI> <text>`, local time.
  */
 export function engineLogLine(entry: EngineLogEntry, when: Date): string {
   const date = `${when.getFullYear()}/${two(when.getMonth() + 1)}/${two(when.getDate())}`;

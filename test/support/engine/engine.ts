@@ -4,7 +4,7 @@ import { DEFAULT_TAIL, type TailEncoding } from "./arguments.ts";
 import { readConfiguration } from "./cf-file.ts";
 import type { CfConfiguration } from "./cf-values.ts";
 import { type ActionResult, type ClusterMember, ClusterStates } from "./cluster-states.ts";
-import type { Memory } from "./decisions.ts";
+import type { Phase } from "./decisions.ts";
 import { EngineLog, type EngineLogEntry } from "./engine-log.ts";
 import { type HaresHost, runHares } from "./hares-commands.ts";
 import { type HaresFault, HaresServer } from "./hares-server.ts";
@@ -126,7 +126,7 @@ export class EngineStandIn implements ClusterMember {
   }
 
   /** What is under way for the resource. */
-  phase(resource: string): Memory["phase"] {
+  phase(resource: string): Phase {
     return this.#loop(resource).phase;
   }
 

@@ -1,6 +1,7 @@
 /**
  * Static attributes that the framework gives every type, in seconds or counts, unless the type or the resource
- * sets another value. Source: vcs contract 3.3; the numbers that only memory vouches for are listed in README.md.
+ * sets another value. Source: Administrator's Guide, resource type attributes, and Agent Developer's Guide, static
+ * attributes; the numbers that only memory vouches for are listed in README.md.
  */
 const FRAMEWORK_DEFAULTS = {
   MonitorInterval: 60,
@@ -43,5 +44,5 @@ export function isFrameworkAttribute(name: string): boolean {
   return Object.hasOwn(FRAMEWORK_DEFAULTS, name) || RESOURCE_ATTRIBUTES.has(name);
 }
 
-/** Static attributes that `hares -override` refuses. Source: vcs contract 3.3. */
+/** Static attributes that `hares -override` refuses. Source: Agent Developer's Guide 7.3. */
 export const NOT_OVERRIDABLE: ReadonlySet<string> = new Set(["AEPTimeout", "SupportedActions"]);

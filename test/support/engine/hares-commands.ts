@@ -18,12 +18,12 @@ export interface HaresHost {
   readonly settings: ReadonlyMap<string, ResourceSettings>;
 }
 
-/** Numbers of messages. Source: vcs contract 3.7; the one for everything else is the stand-in's own. */
+/** Numbers of messages. Source: public scripts that read them; the one for everything else is the stand-in's own. */
 const MESSAGE = { noResource: 10260, noSystem: 10200, readOnly: 10369, other: 99901 } as const;
 
 const HEADER = "#Resource Attribute System Value";
 
-/** Does what a command line of `hares` asks for. Source: vcs contract 3.7. */
+/** Does what a command line of `hares` asks for. Source: manual page hares(1M) 7.3, and public scripts. */
 export async function runHares(argv: readonly string[], host: HaresHost): Promise<HaresReply> {
   const [command = "", ...rest] = argv;
   switch (command) {
@@ -142,7 +142,7 @@ function changedWords(
   return [...entries].flat();
 }
 
-/** A leading `-` or `%` of a value is escaped by `%`. Source: vcs contract 3.7. */
+/** A leading `-` or `%` of a value is escaped by `%`. Source: manual page hares(1M). */
 function unescaped(word: string): string {
   return word.startsWith("%") ? word.slice(1) : word;
 }

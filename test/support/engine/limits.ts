@@ -4,7 +4,7 @@ import type { ResourceSettings } from "./resource-settings.ts";
 /**
  * The limits that hold for a resource now.
  *
- * Source: vcs contract 3.3; ConfInterval is never shorter than the time that ToleranceLimit reports take.
+ * Source: Administrator's Guide, resource type attributes; ConfInterval is never shorter than the time that ToleranceLimit reports take.
  */
 export function limitsOf(settings: ResourceSettings): Limits {
   const interval = settings.number("MonitorInterval");

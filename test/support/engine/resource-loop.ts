@@ -201,6 +201,7 @@ export class ResourceLoop {
     const cleared = this.#queue.add(async () => {
       if (this.#memory.state !== "FAULTED" && !this.#status.isInAdminWait) return;
       const state = this.#memory.state === "ONLINE" ? ("ONLINE" as const) : ("OFFLINE" as const);
+      this.#forgetCleans();
       this.#status.change({ isInAdminWait: false, memory: { ...UNPROBED, state } });
     });
     const probed = this.#queue.addMonitor(() => this.#monitor(), "last");
@@ -224,7 +225,7 @@ export class ResourceLoop {
     const { next, act } = decide(before, report, limitsOf(this.settings), performance.now());
     if (report.kind !== "UNKNOWN" && report.kind !== "TIMED OUT") this.#isProbed = true;
     this.#status.change({ report, memory: next });
-    if (next.phase === "steady") this.#cleans = 0;
+    if (next.phase === "steady") this.#forgetCleans();
     const hasLeft = before.phase === "migrating away" && next.phase === "steady" && next.state === "OFFLINE";
     if (hasLeft && this.#target !== undefined) states.member(this.#target)?.awaitArrival(this.settings.name);
     await this.#act(act);
@@ -290,9 +291,13 @@ export class ResourceLoop {
     });
   }
 
-  #begin(phase: Memory["phase"]): void {
+  #forgetCleans(): void {
     this.#cleans = 0;
     this.#failedCleans = 0;
+  }
+
+  #begin(phase: Memory["phase"]): void {
+    this.#forgetCleans();
     const restarts = phase === "going online" ? 0 : this.#memory.restarts;
     this.#status.change({
       memory: { ...this.#memory, phase, restarts, waits: 0, retries: 0, clean: undefined },

@@ -128,7 +128,7 @@ export class ResourceSettings {
 
   /**
    * How long an entry point may take, seconds. An action never gets more than half of MonitorInterval.
-   * Source: vcs contract 2.4.
+   * Source: Agent Developer's Guide 7.3, ActionTimeout.
    */
   timeoutS(entryPoint: EntryPoint): number {
     const timeout = this.number(TIMEOUTS[entryPoint]);
@@ -136,7 +136,10 @@ export class ResourceSettings {
     return Math.min(timeout, this.number("MonitorInterval") / 2);
   }
 
-  /** ArgListValues: a tuple for each attribute that ArgList names, in its order. Source: vcs contract 1.3. */
+  /**
+   * ArgListValues: a tuple for each attribute that ArgList names, in its order.
+   * Source: Agent Developer's Guide 7.3, name-value tuples.
+   */
   argListValues(): string[] {
     return this.names("ArgList").flatMap((attribute) => {
       const dimension = this.type.attributes.get(attribute)?.dimension ?? "scalar";

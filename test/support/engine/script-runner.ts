@@ -12,12 +12,12 @@ export type ScriptEnd =
   | { readonly kind: "not started"; readonly text: string };
 
 /**
- * Whom a timeout kills: the script alone, as to be designed for, or all it started too. Source: vcs contract 2.4,
- * which has it as an inference.
+ * Whom a timeout kills: the script alone, or all it started too. The vendor's documents do not say which; a script
+ * has to bear both.
  */
 export type KillScope = "process" | "process group";
 
-/** How many bytes of a script's output are kept. Source: vcs contract 2.3. */
+/** How many bytes of a script's output are kept. Source: Agent Developer's Guide 5.0, action entry point. */
 const OUTPUT_LIMIT = 2048;
 
 /** Runs the scripts of an agent, one process group each, and ends those that are left when told to. */

@@ -16,12 +16,12 @@ export class ToyCluster {
   }
 
   /** A stand-in, for system n1 when not said, with the resource `web`; its intervals are 0.1 s unless `values` differs. */
-  async start(values = "", options: Partial<EngineOptions> = {}): Promise<EngineStandIn> {
+  async start(values = "", options: Partial<EngineOptions> = {}, group = ""): Promise<EngineStandIn> {
     const mainCf = await this.agent.mainCf(`
       cluster c1 ( )
       system n1 ( )
       system n2 ( )
-      group g1 ( SystemList = { n1 = 0, n2 = 1 } )
+      group g1 ( SystemList = { n1 = 0, n2 = 1 } ${group} )
         KVMGuest web (
           GuestName = vm1
           MonitorInterval = 0.1
