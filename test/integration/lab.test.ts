@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 /** Starts a guest with a log and a console, and waits until it is up. */
-async function boot(name: string, options: Partial<GuestOptions> = {}): Promise<Required<Paths>> {
+async function boot(name: string, options: Partial<GuestOptions> = {}): Promise<Paths> {
   const paths = guestPaths(libvirtd, name);
   await startGuest(libvirtd, { name, files, ...paths, ...options });
   await waitForMarker(paths.serialLog, "READY");

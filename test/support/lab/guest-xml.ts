@@ -1,7 +1,7 @@
 import type { Accelerator, GuestFiles } from "./guest-files.ts";
 
-/** What a guest does without being told: `pm` sleeps (S3) and needs {@link GuestOptions.pm}. */
-export interface GuestAction {
+/** What a guest does without being told; suspend (S3) needs GuestOptions.pm. */
+interface GuestAction {
   do: "poweroff" | "reboot" | "panic" | "hang" | "suspend";
   /** Counted from READY. */
   afterS: number;

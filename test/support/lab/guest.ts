@@ -101,7 +101,7 @@ export async function emulatorPid(libvirtd: PrivateLibvirtd, name: string): Prom
 }
 
 /** Sends a signal to a guest's emulator and returns its pid. */
-export async function signalEmulator(
+async function signalEmulator(
   libvirtd: PrivateLibvirtd,
   name: string,
   signal: NodeJS.Signals,
@@ -126,7 +126,7 @@ export function thawEmulator(libvirtd: PrivateLibvirtd, name: string): Promise<n
   return signalEmulator(libvirtd, name, "SIGCONT");
 }
 
-/** libvirt's state and reason of a guest, for instance `running (booted)`; `undefined (gone)` is never an answer: it throws. */
+/** libvirt's state and reason of a guest, for instance `running (booted)`. @throws {Error} it is not defined */
 export function domainState(libvirtd: PrivateLibvirtd, name: string): Promise<string> {
   return libvirtd.virsh("domstate", "--reason", name);
 }
