@@ -3,12 +3,14 @@ import { readFileSync } from "node:fs";
 import { messageOf } from "../src/agent-error.ts";
 import { KvmPlatform } from "../src/kvm/platform.ts";
 import { sessionOpener } from "../src/kvm/session.ts";
+import type { KvmSettings } from "../src/kvm/settings.ts";
+import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { createLogger } from "./logger.ts";
-import { checkStates, fixedKeysChanged, kvmSettings } from "./settings.ts";
+import { fixedKeysChanged } from "./settings.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
 
@@ -91,6 +93,17 @@ async function run(command: RunCommand, first: Config): Promise<number> {
 
 function load(command: RunCommand): Config {
   return loadConfig(command.config, command.overrides, [checkStates]);
+}
+
+/** The table of states is the platform's own, so its words are checked here. */
+function checkStates(config: Config): readonly string[] {
+  return parseStateOverrides(config.kvm.states).problems;
+}
+
+function kvmSettings(config: Config): KvmSettings {
+  const { guestPowerOff, autostart, shutdown, states } = config.kvm;
+  const { overrides } = parseStateOverrides(states);
+  return { guestPowerOff, autostart, shutdown, overrides, runDirectory: config.libvirt.runDirectory };
 }
 
 /** The package's own version: two folders up from the compiled file. */

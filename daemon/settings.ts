@@ -1,24 +1,11 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { DEFAULT_LIMITS, type Limits } from "../ipc/protocol.ts";
-import type { KvmSettings } from "../src/kvm/settings.ts";
-import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
 import type { Config } from "./config-schema.ts";
 import type { HaresOptions } from "./hares.ts";
 
 /** Keys that a reload cannot change: what hangs on them is made once. */
 const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "limits"] as const;
-
-/** Checks of values that the schema cannot make. */
-export function checkStates(config: Config): readonly string[] {
-  return parseStateOverrides(config.kvm.states).problems;
-}
-
-export function kvmSettings(config: Config): KvmSettings {
-  const { guestPowerOff, autostart, shutdown, states } = config.kvm;
-  const { overrides } = parseStateOverrides(states);
-  return { guestPowerOff, autostart, shutdown, overrides, runDirectory: config.libvirt.runDirectory };
-}
 
 export function haresOptions(config: Config): HaresOptions {
   const { hares, timeoutS } = config.engine;

@@ -1,5 +1,3 @@
-import type { EventEmitter } from "eventemitter3";
-
 /** A domain as libvirt names it; id is -1 while it is inactive. */
 export interface DomainRef {
   readonly name: string;
@@ -38,12 +36,24 @@ export interface HypervisorEvents {
   lifecycle: [event: DomainLifecycle];
 }
 
+/** The part of an event emitter that this platform uses. */
+export interface HypervisorEmitter {
+  on<Name extends keyof HypervisorEvents>(
+    name: Name,
+    listener: (...args: HypervisorEvents[Name]) => void,
+  ): unknown;
+  off<Name extends keyof HypervisorEvents>(
+    name: Name,
+    listener: (...args: HypervisorEvents[Name]) => void,
+  ): unknown;
+}
+
 /**
  * The libvirt calls that this platform uses, and no more: the binding's Connection has them all, and a fake for
  * unit tests is a page.
  */
 export interface Hypervisor {
-  readonly events: Pick<EventEmitter<HypervisorEvents>, "on" | "off" | "once">;
+  readonly events: HypervisorEmitter;
   readonly closed: boolean;
   /** Calls without a reply yet, given-up ones included. */
   readonly inFlight: number;
