@@ -88,9 +88,17 @@ export abstract class DomainCalls extends HostCalls {
     return this.call(DOMAIN_PROCEDURES.undefine, { uuid, flags }, options);
   }
 
-  /** Starts a defined domain; CREATE flags. */
-  create(uuid: string, flags: number, options?: CallOptions): Promise<Domain> {
-    return this.call(DOMAIN_PROCEDURES.create, { uuid, flags }, options);
+  /**
+   * Starts a defined domain; CREATE flags. Its name is looked up first: libvirtd answers with the name it is given,
+   * and all other calls know only the UUID.
+   */
+  async create(uuid: string, flags: number, options: CallOptions = {}): Promise<Domain> {
+    const since = performance.now();
+    const { name } = await this.lookupByUuid(uuid, options);
+    const spentMs = performance.now() - since;
+    const rest = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs - spentMs };
+    const started = await this.call(DOMAIN_PROCEDURES.create, { uuid, flags }, { ...options, ...rest });
+    return { ...started, name };
   }
 
   /** Starts a transient domain; CREATE flags. */
