@@ -83,7 +83,7 @@ describe("the stand-in's faults", () => {
   });
 
   it("counts a clean that is killed at its timeout as failed, and gives up after CleanRetryLimit of them", async () => {
-    const engine = await toy.start("CleanTimeout = 0.3\n CleanRetryLimit = 2");
+    const engine = await toy.start("CleanTimeout = 1.5\n CleanRetryLimit = 2");
     await engine.probed();
     await engine.online("web");
     await toy.agent.does("clean", "exec sleep 30");

@@ -180,7 +180,7 @@ describe("the stand-in's timeouts", () => {
   });
 
   it("takes a monitor that times out for UNKNOWN, and cleans after FaultOnMonitorTimeouts of them", async () => {
-    const engine = await toy.start("MonitorTimeout = 0.4\n FaultOnMonitorTimeouts = 2\n RestartLimit = 1");
+    const engine = await toy.start("MonitorTimeout = 2\n FaultOnMonitorTimeouts = 2\n RestartLimit = 1");
     await engine.probed();
     await engine.online("web");
     await toy.agent.does(

@@ -1,11 +1,11 @@
 import {
   actionArguments,
   attributeChangedArguments,
-  cleanArguments,
   migrateArguments,
   resourceArguments,
   type TailEncoding,
 } from "./arguments.ts";
+import { CleanSequence } from "./clean-sequence.ts";
 import type { ActionResult, ClusterStates } from "./cluster-states.ts";
 import {
   type Act,
@@ -42,10 +42,9 @@ export class ResourceLoop {
   readonly #context: LoopContext;
   readonly #queue = new JobQueue();
   readonly #status: ResourceStatus;
+  readonly #cleans: CleanSequence;
   #isProbed = false;
   #isOpen = false;
-  #cleans = 0;
-  #failedCleans = 0;
   #target: string | undefined;
   #nextMonitorS: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -56,6 +55,7 @@ export class ResourceLoop {
     this.#status = new ResourceStatus(context, () => {
       if (context.endsViolations) void this.offline();
     });
+    this.#cleans = new CleanSequence(context, this.#status);
   }
 
   get settings(): ResourceSettings {
@@ -201,7 +201,7 @@ export class ResourceLoop {
     const cleared = this.#queue.add(async () => {
       if (this.#memory.state !== "FAULTED" && !this.#status.isInAdminWait) return;
       const state = this.#memory.state === "ONLINE" ? ("ONLINE" as const) : ("OFFLINE" as const);
-      this.#forgetCleans();
+      this.#cleans.forget();
       this.#status.change({ isInAdminWait: false, memory: { ...UNPROBED, state } });
     });
     const probed = this.#queue.addMonitor(() => this.#monitor(), "last");
@@ -225,7 +225,7 @@ export class ResourceLoop {
     const { next, act } = decide(before, report, limitsOf(this.settings), performance.now());
     if (report.kind !== "UNKNOWN" && report.kind !== "TIMED OUT") this.#isProbed = true;
     this.#status.change({ report, memory: next });
-    if (next.phase === "steady") this.#forgetCleans();
+    if (next.phase === "steady") this.#cleans.forget();
     const hasLeft = before.phase === "migrating away" && next.phase === "steady" && next.state === "OFFLINE";
     if (hasLeft && this.#target !== undefined) states.member(this.#target)?.awaitArrival(this.settings.name);
     await this.#act(act);
@@ -263,41 +263,11 @@ export class ResourceLoop {
   }
 
   async #runClean(reason: CleanReason): Promise<void> {
-    const { log } = this.#context;
-    const { name } = this.settings;
-    if (!this.settings.managesFaults) return this.#giveUp(reason);
-    this.#cleans += 1;
-    log.add("clean", name, { reason, count: this.#cleans });
-    const end = await this.#call("clean", cleanArguments(this.settings, reason));
-    if (exitCodeOf(end, 1) === 0) {
-      this.#failedCleans = 0;
-      this.#status.change({ memory: { ...this.#memory, clean: { reason, outcome: "done" } } });
-      if (this.#cleans === 1) this.#nextMonitorS = 0;
-      return;
-    }
-    this.#failedCleans += 1;
-    this.#status.change({ memory: { ...this.#memory, clean: { reason, outcome: "failed" } } });
-    log.add("clean failed", name, { reason, count: this.#failedCleans });
-    const limit = this.settings.number("CleanRetryLimit");
-    if (limit !== 0 && this.#failedCleans >= limit) this.#giveUp(reason);
-  }
-
-  #giveUp(reason: CleanReason): void {
-    const { log } = this.#context;
-    log.add(this.settings.managesFaults ? "clean given up" : "admin wait", this.settings.name, { reason });
-    this.#status.change({
-      isInAdminWait: true,
-      memory: { ...this.#memory, clean: { reason, outcome: "given up" } },
-    });
-  }
-
-  #forgetCleans(): void {
-    this.#cleans = 0;
-    this.#failedCleans = 0;
+    if ((await this.#cleans.run(reason)) === "monitor at once") this.#nextMonitorS = 0;
   }
 
   #begin(phase: Memory["phase"]): void {
-    this.#forgetCleans();
+    this.#cleans.forget();
     const restarts = phase === "going online" ? 0 : this.#memory.restarts;
     this.#status.change({
       memory: { ...this.#memory, phase, restarts, waits: 0, retries: 0, clean: undefined },
