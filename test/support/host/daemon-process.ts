@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { until } from "../lab/until.ts";
+import { REPOSITORY } from "./agent-directory.ts";
+
+/** One line of the daemon's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+/** The real daemon, compiled, as a process of its own. */
+export class DaemonProcess {
+  /** Everything it logged, over all its starts. */
+  readonly lines: LogLine[] = [];
+  /** What it wrote that is no line of the log. */
+  readonly complaints: string[] = [];
+  readonly #config: string;
+  readonly #onLine: ((line: LogLine) => void) | undefined;
+  #child: ChildProcess | undefined;
+
+  constructor(config: string, onLine?: (line: LogLine) => void) {
+    this.#config = config;
+    this.#onLine = onLine;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("the daemon does not run");
+    return pid;
+  }
+
+  /** Starts it and waits until it serves and, unless told otherwise, has its libvirt sessions. */
+  async start(): Promise<void> {
+    const from = this.lines.length;
+    const child = spawn(
+      process.execPath,
+      [join(REPOSITORY, "dist/daemon/main.js"), "--config", this.#config],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    this.#child = child;
+    process.once("exit", () => child.kill("SIGKILL"));
+    createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
+    createInterface({ input: child.stderr }).on("line", (line) => this.complaints.push(line));
+    await until(
+      "the daemon serves",
+      () => {
+        if (child.exitCode !== null) throw new Error(`the daemon ended: ${this.complaints.join(" ")}`);
+        return this.lines.slice(from).some((line) => line.msg === "daemon serves");
+      },
+      30_000,
+    );
+  }
+
+  /** Lines with this message, and these fields where given. */
+  said(message: string, fields: Readonly<Record<string, unknown>> = {}): LogLine[] {
+    return this.lines.filter(
+      (line) => line.msg === message && Object.entries(fields).every(([key, value]) => line[key] === value),
+    );
+  }
+
+  /** Waits for a line that was logged after `from` lines. */
+  waitForLine(
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    { from = 0, limitMs = 60_000 } = {},
+  ): Promise<LogLine> {
+    return until(
+      `the daemon logs "${message}"`,
+      () => this.said(message, fields).find((line) => this.lines.indexOf(line) >= from),
+      limitMs,
+    );
+  }
+
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.pid, name);
+  }
+
+  /** Ends it as systemd would, and returns its exit code. */
+  async stop(): Promise<number | null> {
+    return this.#end("SIGTERM");
+  }
+
+  /** Ends it without a chance to tidy up. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async #end(name: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+      return child?.exitCode ?? null;
+    const ended = once(child, "exit");
+    child.kill(name);
+    child.kill("SIGCONT");
+    const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    await ended;
+    clearTimeout(late);
+    return child.exitCode;
+  }
+
+  #take(text: string): void {
+    let line: unknown;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      line = undefined;
+    }
+    if (!isLogLine(line)) {
+      this.complaints.push(text);
+      return;
+    }
+    this.lines.push(line);
+    this.#onLine?.(line);
+  }
+}
+
+function isLogLine(value: unknown): value is LogLine {
+  return typeof value === "object" && value !== null && "msg" in value && typeof value.msg === "string";
+}
