@@ -27,6 +27,9 @@ import type { ResourceRecord } from "./resource-book.ts";
 /** The framework kills at its timeout: the daemon's answer has to be on its way this much earlier. */
 const MARGIN = { share: 0.1, leastMs: 2000 } as const;
 
+/** Names of resources come from outside: a stream of invented ones must not grow without end. */
+const COMPLAINTS_AT_MOST = 10_000;
+
 /** Checking autostart is a courtesy at open; it must not keep the framework waiting. */
 const CLAIM_MS = 5000;
 
@@ -41,6 +44,8 @@ export class Dispatcher {
   readonly #parts: OperationParts;
   readonly #log: Log;
   readonly #ending: AbortSignal;
+  /** What a resource's monitor complained of last. */
+  readonly #complaints = new Map<string, string>();
 
   /** @param ending aborts when the daemon ends: what runs then is given up, guests are left as they are */
   constructor(parts: OperationParts, log: Log, ending: AbortSignal) {
@@ -66,12 +71,23 @@ export class Dispatcher {
       return await this.#run(parsed, request, log, since);
     } catch (error) {
       const exitCode = fallbackExitCode(kind);
-      const ms = elapsed(since);
-      const fields = { resource: request.args[0], code: exitCode, ms, err: error };
-      if (error instanceof AgentError) log.warn(fields, "entry point failed");
-      else log.error(fields, "entry point failed in a way nobody foresaw");
+      this.#complain(request, { code: exitCode, ms: elapsed(since), err: error }, error, log);
       return { exitCode, output: request.kind === "action" ? `${messageOf(error)}\n` : "" };
     }
+  }
+
+  /** A monitor that fails each minute for the same reason is logged once. */
+  #complain(request: IpcRequest, fields: object, error: unknown, log: Log): void {
+    const resource = request.args[0] ?? "";
+    if (!(error instanceof AgentError)) {
+      log.error({ resource, ...fields }, "entry point failed in a way nobody foresaw");
+      return;
+    }
+    if (request.name === "monitor") {
+      if (this.#complaints.get(resource) === error.message) return;
+      if (this.#complaints.size < COMPLAINTS_AT_MOST) this.#complaints.set(resource, error.message);
+    }
+    log.warn({ resource, ...fields }, "entry point failed");
   }
 
   async #run(
@@ -89,6 +105,7 @@ export class Dispatcher {
       this.#entryPoint(request, limitMs, log, signal),
     );
     const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
+    if (entryPoint === "monitor") this.#complaints.delete(resource);
     if (entryPoint === "monitor") log.debug(fields, "entry point ended");
     else log.info(fields, "entry point ended");
     return { exitCode: result.exitCode, output: "" };

@@ -47,11 +47,14 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
     },
     signal,
   );
-  if (!signal.aborted) parts.book.told(record, { state: answer.state, active: reading?.active === true });
-  return {
-    exitCode: monitorExitCode(answer.state),
-    fields: { state: stateText(answer.state), reason: answer.reason },
-  };
+  const fields = { state: stateText(answer.state), reason: answer.reason };
+  if (signal.aborted) return { exitCode: monitorExitCode(answer.state), fields };
+  const told = parts.book.told(record, { state: answer.state, active: reading?.active === true });
+  // an outage of an hour is two lines, not one for each monitor
+  if (told.isNews && answer.state.kind === "UNKNOWN")
+    call.log.warn(fields, "guest state cannot be determined");
+  else if (told.isNews) call.log.info({ ...fields, from: told.before }, "engine is told a new state");
+  return { exitCode: monitorExitCode(answer.state), fields };
 }
 
 /** Starts the guest, and from then on takes its end within the configured delay as a failed online. */

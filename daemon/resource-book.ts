@@ -3,7 +3,7 @@ import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
 import type { Registration } from "../src/resource.ts";
-import { sameState } from "../src/resource-state.ts";
+import { sameState, stateText } from "../src/resource-state.ts";
 import type { RegistrationStore } from "./registration-store.ts";
 
 /** What the daemon knows of one resource: the registration, and what does not outlive the process. */
@@ -20,6 +20,13 @@ export interface ResourceRecord {
   onlineUntil: number;
   /** The write of the registration that is under way, so that the next one follows it. */
   saving: Promise<void>;
+}
+
+/** How an answer relates to the one before. */
+export interface Told {
+  readonly isNews: boolean;
+  /** What the engine was told before, in words. */
+  readonly before: string;
 }
 
 /** All resources the daemon keeps. Changes are in force at once and on disk soon after. */
@@ -76,12 +83,15 @@ export class ResourceBook {
    * Notes what the engine was told; only a change costs a write. UNKNOWN leaves the last proved answer as it is,
    * as the engine does.
    */
-  told(record: ResourceRecord, answer: LastAnswer): void {
-    record.unknownTold = answer.state.kind === "UNKNOWN";
-    if (record.unknownTold) return;
+  told(record: ResourceRecord, answer: LastAnswer): Told {
     const last = record.registration.lastAnswer;
-    if (last !== undefined && last.active === answer.active && sameState(last.state, answer.state)) return;
-    void this.change(record, { lastAnswer: answer });
+    const wasUnknown = record.unknownTold;
+    const before = wasUnknown ? "UNKNOWN" : last === undefined ? "nothing" : stateText(last.state);
+    record.unknownTold = answer.state.kind === "UNKNOWN";
+    if (record.unknownTold) return { isNews: !wasUnknown, before };
+    const isSame = last !== undefined && sameState(last.state, answer.state);
+    if (!isSame || last.active !== answer.active) void this.change(record, { lastAnswer: answer });
+    return { isNews: !isSame || wasUnknown, before };
   }
 
   async remove(resource: string): Promise<void> {
