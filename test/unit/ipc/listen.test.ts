@@ -1,9 +1,10 @@
-import { chmod, lstat, mkdir, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listenOnSocket, type OwnedSocket } from "../../../ipc/listen.ts";
 import { lockSocket } from "../../../ipc/socket-lock.ts";
+import { leaveStaleSocket } from "../../support/ipc/stale-socket.ts";
 import { makeFolder } from "../../support/ipc/test-server.ts";
 
 let folder: string;
@@ -32,14 +33,6 @@ async function listen(where: string, gid?: number): Promise<{ server: Server; ow
 
 async function modeOf(where: string): Promise<number> {
   return (await stat(where)).mode & 0o7777;
-}
-
-/** Leaves what a killed process leaves: a socket that nobody serves. */
-async function leaveStaleSocket(): Promise<void> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(`${path}.other`, resolve));
-  await rename(`${path}.other`, path);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
 }
 
 describe("listenOnSocket", () => {
@@ -81,7 +74,7 @@ describe("listenOnSocket", () => {
   });
 
   it("replaces a socket that nobody serves", async () => {
-    await leaveStaleSocket();
+    await leaveStaleSocket(path);
 
     const { server } = await listen(path);
 

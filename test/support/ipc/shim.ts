@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, readFile, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+/** The shells that are /bin/sh somewhere, and so run the shim, as command lines. */
+export const SHELLS = [
+  ["dash", ["dash"]],
+  ["bash", ["bash"]],
+  ["bash as sh", ["bash", "--posix"]],
+  ["busybox sh", ["busybox", "sh"]],
+] as const;
+
+/** The agent framework's names of all scripts, actions with their folder. */
+export const SCRIPTS = [
+  "open",
+  "close",
+  "online",
+  "offline",
+  "monitor",
+  "clean",
+  "attr_changed",
+  "migrate",
+  "shutdown",
+  "actions/DevScan",
+  "actions/guestmigrated",
+  "actions/vmconfigsync",
+] as const;
+
+const SHIM = fileURLToPath(new URL("../../../ipc/entry-point", import.meta.url));
+
+export interface ShimResult {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** An AgentDirectory with the shim under all its names, and the settings that its runs get. */
+export class AgentDirectory {
+  readonly #folder: string;
+  readonly logFile: string;
+  readonly #environment: NodeJS.ProcessEnv;
+
+  private constructor(folder: string, socket: string) {
+    this.#folder = join(folder, "KVMGuest");
+    this.logFile = join(folder, "log", "shim.log");
+    this.#environment = {
+      VCSKVMGUESTD_SOCKET: socket,
+      VCSKVMGUESTD_LOG: this.logFile,
+      VCSKVMGUESTD_DEFAULTS: join(folder, "no-defaults"),
+      VCSKVMGUESTD_START: "false",
+      VCS_HOME: join(folder, "no-vcs"),
+    };
+  }
+
+  static async make(folder: string, socket: string): Promise<AgentDirectory> {
+    const agent = new AgentDirectory(folder, socket);
+    await mkdir(join(agent.#folder, "actions"), { recursive: true });
+    await Promise.all(SCRIPTS.map((script) => symlink(SHIM, join(agent.#folder, script))));
+    return agent;
+  }
+
+  /** Starts a script as the framework does: by its absolute path, as a process of its own. */
+  start(
+    shell: readonly string[],
+    script: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ): { child: ChildProcess; result: Promise<ShimResult> } {
+    const [command = "", ...rest] = [...shell, join(this.#folder, script), ...args];
+    const began = performance.now();
+    const child = spawn(command, rest, {
+      env: { ...this.#environment, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    const exited = new Promise<Pick<ShimResult, "exitCode" | "signal" | "ms">>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (exitCode, signal) => resolve({ exitCode, signal, ms: performance.now() - began }));
+    });
+    const result = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(
+      ([exit, stdout, stderr]) => ({ ...exit, stdout, stderr }),
+    );
+    return { child, result };
+  }
+
+  /** Runs a script to its end. */
+  run(
+    shell: readonly string[],
+    script: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<ShimResult> {
+    return this.start(shell, script, args, environment).result;
+  }
+
+  /** What the shims logged so far. */
+  async log(): Promise<string> {
+    return readFile(this.logFile, "utf8").catch(() => ""); // nothing logged yet
+  }
+}
