@@ -81,7 +81,7 @@ export class FakeLibvirtd {
   readonly socketPath: string;
   readonly clients: FakeClient[] = [];
   readonly #server: Server;
-  readonly #handlers = new Map<number, Handler>();
+  readonly #handlers = new Map<string, Handler>();
 
   constructor(folder: string, server: Server) {
     this.folder = folder;
@@ -94,9 +94,9 @@ export class FakeLibvirtd {
     this.on(60, (call) => call.client.reply(call, (writer) => writer.int(1)));
   }
 
-  /** Sets what is done with calls of a procedure of the main program. */
-  on(procedure: number, handler: Handler): void {
-    this.#handlers.set(procedure, handler);
+  /** Sets what is done with calls of a procedure, by default of the main program. */
+  on(procedure: number, handler: Handler, program: number = PROGRAM.REMOTE): void {
+    this.#handlers.set(`${program}/${procedure}`, handler);
   }
 
   /** The newest connection. */
@@ -126,7 +126,7 @@ export class FakeLibvirtd {
     client.received.push(packet);
     if (packet.header.type !== PACKET_TYPE.CALL) return;
     const call = { ...packet, client, args: new XdrReader(packet.body) };
-    const handler = this.#handlers.get(packet.header.procedure);
+    const handler = this.#handlers.get(`${packet.header.program}/${packet.header.procedure}`);
     if (handler === undefined) client.reply(call);
     else handler(call);
   }

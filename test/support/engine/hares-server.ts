@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { repositoryFile } from "../repository.ts";
 import type { HaresReply } from "./hares-commands.ts";
 
 /** A way for `hares` to fail. `commands` limits it, as `["-probe"]`. */
@@ -50,7 +50,7 @@ export class HaresServer {
   /** Puts `hares` and its socket into the folder, and listens. */
   async start(binDirectory: string): Promise<void> {
     await mkdir(binDirectory, { recursive: true });
-    await copyFile(fileURLToPath(new URL("hares", import.meta.url)), join(binDirectory, "hares"));
+    await copyFile(repositoryFile("test/support/engine/hares"), join(binDirectory, "hares"));
     await chmod(join(binDirectory, "hares"), 0o755);
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);

@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { repositoryFile } from "../repository.ts";
 
 const ENTRY_POINTS = [
   "open",
@@ -68,7 +69,7 @@ export class ToyAgent {
 
   /** Writes main.cf with the type KVMGuest included; returns its path. */
   async mainCf(text: string): Promise<string> {
-    const types = join(import.meta.dirname, "../../../src/KVMGuestTypes.cf");
+    const types = repositoryFile("src/KVMGuestTypes.cf");
     const file = join(this.home, "main.cf");
     await writeFile(file, `include "${types}"\n${text}`);
     return file;

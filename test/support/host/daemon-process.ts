@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { until } from "../lab/until.ts";
-import { REPOSITORY } from "./agent-directory.ts";
+import { repositoryFile } from "../repository.ts";
 
 /** One line of the daemon's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
@@ -32,13 +31,9 @@ export class DaemonProcess {
   /** Starts it and waits until it serves and, unless told otherwise, has its libvirt sessions. */
   async start(): Promise<void> {
     const from = this.lines.length;
-    const child = spawn(
-      process.execPath,
-      [join(REPOSITORY, "dist/daemon/main.js"), "--config", this.#config],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const child = spawn(process.execPath, [repositoryFile("dist/daemon/main.js"), "--config", this.#config], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#child = child;
     process.once("exit", () => child.kill("SIGKILL"));
     createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { type EngineOptions, type EngineStandIn, startEngine } from "../engine/engine.ts";
 import type { PrivateLibvirtd } from "../lab/libvirtd.ts";
 import { startLibvirtd } from "../lab/libvirtd.ts";
-import { makeAgentDirectory, REPOSITORY } from "./agent-directory.ts";
+import { repositoryFile } from "../repository.ts";
+import { makeAgentDirectory } from "./agent-directory.ts";
 import { DaemonProcess, type LogLine } from "./daemon-process.ts";
 
 /** The name of the system that tests run as. */
@@ -75,7 +76,7 @@ ${more}
     const mainCf = join(this.folder, "main.cf");
     await writeFile(
       mainCf,
-      `include "${REPOSITORY}/src/KVMGuestTypes.cf"
+      `include "${repositoryFile("src/KVMGuestTypes.cf")}"
 cluster c1 ( )
 system ${SYSTEM} ( )
 group g1 ( SystemList = { ${SYSTEM} = 0 } )

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
+import { repositoryFile } from "../repository.ts";
 
 /** The shells that are /bin/sh somewhere, and so run the shim, as command lines. */
 export const SHELLS = [
@@ -28,7 +28,7 @@ export const SCRIPTS = [
   "actions/vmconfigsync",
 ] as const;
 
-const SHIM = fileURLToPath(new URL("../../../ipc/entry-point", import.meta.url));
+const SHIM = repositoryFile("ipc/entry-point");
 
 export interface ShimResult {
   readonly exitCode: number | null;

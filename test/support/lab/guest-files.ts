@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { repositoryFile } from "../repository.ts";
 import { run } from "./run.ts";
 
 /** How guests are run here: `kvm` only where it is really fast. */
@@ -37,5 +37,5 @@ export async function guestFiles(): Promise<GuestFiles> {
 }
 
 function script(name: string): string {
-  return fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
+  return repositoryFile("scripts", name);
 }

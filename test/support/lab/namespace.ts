@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { repositoryFile } from "../repository.ts";
 
-const SCRIPT = fileURLToPath(new URL("namespace.sh", import.meta.url));
+const SCRIPT = repositoryFile("test/support/lab/namespace.sh");
 
 interface HolderEvents {
   started: [pid: number];
