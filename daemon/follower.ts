@@ -39,7 +39,7 @@ export class Follower {
       cycle.abort();
     };
     const onChanged = (guest: string) => {
-      void this.#look(guest, signal);
+      void this.look(guest, signal);
     };
     platform.events.on("connected", onConnected);
     platform.events.on("changed", onChanged);
@@ -78,8 +78,8 @@ export class Follower {
     }
   }
 
-  /** An event makes us look; it is never the answer. */
-  async #look(guest: string, signal: AbortSignal): Promise<void> {
+  /** Looks at one guest now. An event makes us look; it is never the answer. */
+  async look(guest: string, signal: AbortSignal): Promise<void> {
     const { book, platform, log } = this.#parts;
     const records = book.ofGuest(guest);
     for (const record of records) record.epoch += 1;

@@ -20,6 +20,8 @@ export interface OperationParts {
   readonly engine: Engine;
   readonly book: ResourceBook;
   readonly queue: GuestQueue;
+  /** Has the guest looked at: what happened to it during an operation was left to the operation. */
+  readonly look: (guest: string) => void;
 }
 
 /** One call of an entry point that concerns one resource. */
@@ -65,6 +67,7 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
     return online(contextOf(parts, call), inTurn);
   });
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
+  parts.look(attributes.guestName);
   return { exitCode };
 }
 

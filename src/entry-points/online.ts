@@ -23,6 +23,8 @@ export async function online(context: GuestContext, signal: AbortSignal): Promis
     return 0;
   }
   await platform.prepare(attributes, signal);
+  // an emulator that the hypervisor has lost sight of still holds the guest's disks
+  await platform.proveStopped(attributes.guestName, signal);
   await platform.start(attributes.guestName, signal);
   log.info({}, "guest started");
   await platform.claim(attributes.guestName, signal);
@@ -52,13 +54,22 @@ async function bringBack(context: GuestContext, reading: Reading, signal: AbortS
 }
 
 /** Waits here for what an exit code cannot carry; a guest that ends meanwhile needs no further patience. */
-async function delayCode({ attributes, platform }: GuestContext, signal: AbortSignal): Promise<number> {
+async function delayCode(context: GuestContext, signal: AbortSignal): Promise<number> {
+  const { attributes, platform } = context;
   const delayS = attributes.delayAfterGuestOnlineS;
   const until = performance.now() + Math.max(0, delayS - LARGEST_EXIT_CODE) * 1000;
   while (performance.now() < until && !signal.aborted) {
     await platform.nextChange(attributes.guestName, Math.min(WATCH_MS, until - performance.now()), signal);
-    const reading = await platform.read(attributes.guestName, signal);
-    if (reading.active === false) return 0;
+    if (await hasEnded(context, signal)) return 0;
   }
   return Math.min(delayS, LARGEST_EXIT_CODE);
+}
+
+async function hasEnded({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await platform.read(attributes.guestName, signal)).active === false;
+  } catch (error) {
+    log.debug({ err: error }, "guest could not be read during its delay");
+    return false;
+  }
 }

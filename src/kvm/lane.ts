@@ -28,6 +28,8 @@ export interface LaneOptions {
   /** Called when the session is open to all. */
   readonly onReady?: () => void;
   readonly onLost?: (reason: CloseWords) => void;
+  /** Whether the operator reads of this lane's connections at the usual log level. */
+  readonly speaks: boolean;
   readonly log: Log;
 }
 
@@ -39,7 +41,8 @@ export class Lane {
   readonly #options: LaneOptions;
   #session: Hypervisor | undefined;
   #lastError = "not connected yet";
-  #waiting = new Set<() => void>();
+  readonly #waiting = new Set<() => void>();
+  #granted = 0;
   #failing = false;
 
   constructor(options: LaneOptions) {
@@ -78,7 +81,13 @@ export class Lane {
     work: (session: Hypervisor) => Promise<T>,
   ): Promise<T> {
     const session = await this.#sessionWithin(patienceMs, signal);
-    return work(session);
+    this.#granted += 1;
+    try {
+      return await work(session);
+    } finally {
+      this.#granted -= 1;
+      this.#wake();
+    }
   }
 
   async #sessionWithin(patienceMs: number, signal: AbortSignal): Promise<Hypervisor> {
@@ -86,12 +95,20 @@ export class Lane {
     for (;;) {
       throwIfAborted(signal);
       const session = this.#session;
-      if (session !== undefined && session.inFlight < CALLS_AT_ONCE) return session;
+      if (session !== undefined && this.#hasRoom(session)) return session;
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw this.#unusable(session);
-      if (session === undefined) await this.#nextSession(leftMs, signal);
-      else await pause(Math.min(leftMs, FULL_LANE_LOOK_MS), signal);
+      await this.#nextWake(session === undefined ? leftMs : Math.min(leftMs, FULL_LANE_LOOK_MS), signal);
     }
+  }
+
+  /** Calls that were given up occupy libvirtd until their reply comes, which nobody announces here. */
+  #hasRoom(session: Hypervisor): boolean {
+    return Math.max(this.#granted, session.inFlight) < CALLS_AT_ONCE;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
   }
 
   #unusable(session: Hypervisor | undefined): AgentError {
@@ -100,7 +117,7 @@ export class Lane {
     return new AgentError("PLATFORM_DOWN", `libvirt cannot be asked: ${why}`);
   }
 
-  #nextSession(ms: number, signal: AbortSignal): Promise<void> {
+  #nextWake(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -115,26 +132,31 @@ export class Lane {
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
-    const { name, log } = this.#options;
     let session: Hypervisor;
     try {
       session = await this.#open(signal);
     } catch (error) {
       if (signal.aborted) return;
       this.#lastError = messageOf(error);
-      if (!this.#failing) log.error({ err: error, lane: name }, "libvirt cannot be reached");
+      if (!this.#failing) this.#say("error", { err: error }, "libvirt cannot be reached");
       this.#failing = true;
       return;
     }
-    if (this.#failing) log.info({ lane: name }, "libvirt is reached again");
+    if (this.#failing) this.#say("info", {}, "libvirt is reached again");
     this.#failing = false;
     const reason = await closed(session, signal);
     this.#session = undefined;
     await session.close();
     if (reason === undefined) return;
     this.#lastError = `the connection is lost: ${reason.kind}: ${reason.message}`;
-    log.warn({ lane: name, reason }, "libvirt connection lost");
+    this.#say("warn", { reason }, "libvirt connection lost");
     this.#options.onLost?.(reason);
+  }
+
+  /** The lanes share their fate: one of them tells the operator, the others only who asks for everything. */
+  #say(level: "info" | "warn" | "error", fields: object, message: string): void {
+    const { name, log, speaks } = this.#options;
+    log[speaks ? level : "debug"]({ ...fields, lane: name }, message);
   }
 
   async #open(signal: AbortSignal): Promise<Hypervisor> {
@@ -150,7 +172,7 @@ export class Lane {
       throw agentErrorOf(error, `preparing the ${name} connection`);
     }
     this.#session = session;
-    for (const wake of this.#waiting) wake();
+    this.#wake();
     this.#options.onReady?.();
     return session;
   }

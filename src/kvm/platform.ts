@@ -41,18 +41,18 @@ export class KvmPlatform implements Platform {
 
   constructor({ open, settings, log }: KvmPlatformOptions) {
     this.#log = log;
-    const lost = (reason: CloseWords) => this.#lost(reason);
-    const prepare = (session: Hypervisor, signal: AbortSignal) => this.#prepareWatch(session, signal);
     this.#watch = new Lane({
       name: "watch",
+      speaks: true,
       open,
-      prepare,
+      prepare: (session, signal) => this.#prepareWatch(session, signal),
       onReady: () => this.#announce(() => this.events.emit("connected")),
-      onLost: lost,
+      onLost: (reason) => this.#lost(reason),
       log,
     });
-    this.#control = new Lane({ name: "control", open, onLost: (reason) => this.#controlLost(reason), log });
-    this.#urgent = new Lane({ name: "urgent", open, log });
+    const onLost = (reason: CloseWords) => this.#controlLost(reason);
+    this.#control = new Lane({ name: "control", speaks: false, open, onLost, log });
+    this.#urgent = new Lane({ name: "urgent", speaks: false, open, log });
     const parts = { causes: this.#causes, memories: this.#memories, settings, log };
     this.#reader = new Reader({ ...parts, watch: this.#watch });
     this.#starter = new Starter({ ...parts, control: this.#control });

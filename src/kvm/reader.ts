@@ -108,7 +108,8 @@ export class Reader {
       try {
         return await once();
       } catch (error) {
-        if (!hasCode(error, "PLATFORM_DOWN") || limit.aborted) throw error;
+        // without a cause there was no session to ask on, and a second look finds none either
+        if (!hasCode(error, "PLATFORM_DOWN") || error.cause === undefined || limit.aborted) throw error;
         return once();
       }
     });
