@@ -54,7 +54,7 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /** Bytes of an action's output that the framework shows. Source: VCS keeps at most 2048 with the end. */
-export const OUTPUT_LIMIT_BYTES = 2047;
+const OUTPUT_LIMIT_BYTES = 2047;
 
 /** Request header with the shim's process id, so that the server notices a shim that was killed. */
 export const SHIM_PID_HEADER = "shim-pid";
@@ -92,7 +92,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 /**
  * Writes a reply's body: the exit code in decimal, a line feed, the output.
  *
- * The output loses its NUL bytes (no shell can hold them) and what is over {@link OUTPUT_LIMIT_BYTES}.
+ * The output loses its NUL bytes (no shell can hold them) and what is over the limit.
  */
 export function encodeReply({ exitCode, output }: EntryPointReply): Buffer {
   return Buffer.concat([Buffer.from(`${exitCode}\n`), cutAtCharacter(output.replaceAll("\0", ""))]);
