@@ -34,14 +34,14 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
 
   const engine = haresEngine(() => haresOptions(config()));
   const prober = new Prober(engine, log, ending.signal);
-  const dispatcher = new Dispatcher({ platform, engine, book, queue: new GuestQueue() }, log, ending.signal);
-  const follower = new Follower({
-    platform,
-    book,
-    prober,
-    intervalMs: () => config().monitorIntervalS * 1000,
+  const intervalMs = () => config().monitorIntervalS * 1000;
+  const follower = new Follower({ platform, book, prober, intervalMs, log });
+  const look = (guest: string) => void follower.look(guest, ending.signal);
+  const dispatcher = new Dispatcher(
+    { platform, engine, book, queue: new GuestQueue(), look },
     log,
-  });
+    ending.signal,
+  );
   const server = await startServer(
     {
       socket,
