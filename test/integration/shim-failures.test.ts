@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +36,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await raw?.close();
   raw = undefined;
+  await rm(folder, { recursive: true, force: true });
 });
 
 afterAll(async () => {
