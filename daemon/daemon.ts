@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
 import { pause } from "../src/deadline.ts";
@@ -29,6 +30,7 @@ export interface DaemonParts {
 export async function runDaemon({ config, platform, log }: DaemonParts, signal: AbortSignal): Promise<void> {
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
   const book = new ResourceBook(await openRegistrationStore(stateDirectory, log), log);
   await book.load();
 
