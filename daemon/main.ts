@@ -81,7 +81,11 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     },
     log,
   );
-  const platform = new KvmPlatform({ open, settings: () => kvmSettings(inForce.config), log });
+  const platform = new KvmPlatform({
+    open,
+    settings: () => kvmSettings(inForce.config, libvirt.runDirectory),
+    log,
+  });
   try {
     await runDaemon({ config: () => inForce.config, platform, log }, stop.signal);
     return EXIT.ended;
@@ -100,10 +104,10 @@ function checkStates(config: Config): readonly string[] {
   return parseStateOverrides(config.kvm.states).problems;
 }
 
-function kvmSettings(config: Config): KvmSettings {
+function kvmSettings(config: Config, runDirectory: string): KvmSettings {
   const { guestPowerOff, autostart, shutdown, states } = config.kvm;
   const { overrides } = parseStateOverrides(states);
-  return { guestPowerOff, autostart, shutdown, overrides, runDirectory: config.libvirt.runDirectory };
+  return { guestPowerOff, autostart, shutdown, overrides, runDirectory };
 }
 
 /** The package's own version: two folders up from the compiled file. */
