@@ -174,11 +174,6 @@ export function isAccessDenied(error: unknown): error is LibvirtError {
   );
 }
 
-/** Another domain has this name or UUID already. */
-export function isDomainExists(error: unknown): error is LibvirtError {
-  return hasErrorCode(error, ERROR_CODE.DOM_EXIST);
-}
-
 /** The deadline given to the call passed; libvirt has not answered. */
 export function isTimedOut(error: unknown): error is LibvirtCallError {
   return error instanceof LibvirtCallError && error.kind === "timed out";
