@@ -185,8 +185,9 @@ export function isCancelled(error: unknown): error is LibvirtCallError {
 }
 
 /**
- * The connection is gone: ours, or (codes 1 and 38 from the RPC layer) one that libvirtd holds for us,
- * as to the other host of a migration. Such an end has no code of its own.
+ * A connection is gone, and libvirt has no code for that: ours (a {@link LibvirtCallError}), or, told by the RPC layer
+ * with code 1 or 38, one that libvirtd holds for us, as to the other host of a migration or behind a proxy daemon. In
+ * the second case libvirtd itself did answer.
  */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof LibvirtCallError) return error.kind === "closed";

@@ -4,6 +4,7 @@ import type { ConnectionOptions } from "./connection-types.ts";
 import { ERROR_CODE, hasErrorCode, LibvirtCallError, LibvirtError } from "./errors.ts";
 import { FEATURE } from "./flags.ts";
 import type { CallOptions } from "./host-calls.ts";
+import { TIMER_MAX_MS } from "./pending-calls.ts";
 import { HOST_PROCEDURES } from "./procedures-host.ts";
 import { checkSocketPath, findTarget } from "./sockets.ts";
 
@@ -62,7 +63,7 @@ async function withDeadline<T>(
   const cancel = (): void => {
     controller.abort(new LibvirtCallError("cancelled", "the opening was given up", { cause: signal.reason }));
   };
-  const timer = setTimeout(() => controller.abort(timedOut), ms);
+  const timer = setTimeout(() => controller.abort(timedOut), Math.min(ms, TIMER_MAX_MS));
   signal.addEventListener("abort", cancel, { once: true });
   try {
     if (signal.aborted) cancel();

@@ -26,7 +26,7 @@ export const KEEPALIVE_PROCEDURE = { PING: 1, PONG: 2 } as const;
 export const PACKET_MAX = 33_554_432 + 4;
 
 /** Length word and six header words. */
-export const HEADER_BYTES = 28;
+const HEADER_BYTES = 28;
 
 /** The six words after a packet's length. `serial` joins a reply to its call and is 0 in messages. */
 export type PacketHeader = {

@@ -14,8 +14,8 @@ type Outcome = { body: Buffer } | { error: LibvirtError | LibvirtCallError };
 /** `finish` is undefined once the caller gave up; libvirtd still works on the call, so the entry stays. */
 type PendingCall = { target: CallTarget; finish: ((outcome: Outcome) => void) | undefined };
 
-/** The longest wait that timers can count. */
-const TIMER_MAX_MS = 2_147_483_647;
+/** The longest wait that Node's timers can count: a longer one would end at once. */
+export const TIMER_MAX_MS = 2_147_483_647;
 
 const SERIAL_MAX = 0xffffffff;
 

@@ -141,6 +141,18 @@ describe("Connection, calling", () => {
     expect(daemon.client.received).toHaveLength(before + 1);
   });
 
+  it("names the guest it started, although libvirtd answers with the name it was given", async () => {
+    daemon.on(24, (call) => call.client.reply(call, (writer) => writeNamedDomain(writer, "web1", UUID, -1)));
+    daemon.on(196, (call) => call.client.reply(call, (writer) => writeNamedDomain(writer, "", UUID, 7)));
+    await open();
+
+    expect(await connection.create(UUID, 0, { timeoutMs: 60_000 })).toEqual({
+      name: "web1",
+      uuid: UUID,
+      id: 7,
+    });
+  });
+
   it("refuses arguments that cannot be sent", async () => {
     await open();
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ConnectionEvents } from "../../../src/libvirt/connection-types.ts";
 import { EVENT_MESSAGES } from "../../../src/libvirt/events.ts";
 import { SafeEmitter } from "../../../src/libvirt/safe-emitter.ts";
+import type { TypedValue } from "../../../src/libvirt/structures.ts";
 import { XdrError, XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
 import { writeNamedDomain } from "../../support/fake-libvirtd.ts";
 import { RECORDED_EVENTS, RECORDED_UUID as uuid } from "../../support/libvirt-recordings.ts";
@@ -134,7 +135,7 @@ describe("Event messages recorded from a libvirtd", () => {
 
     expect(event).toEqual({
       domain,
-      params: new Map<string, unknown>([
+      params: new Map<string, TypedValue>([
         ["operation", 2],
         ["time_elapsed", 35n],
         ["downtime", 32n],

@@ -145,7 +145,45 @@ afterAll(async () => {
   await daemon.stop();
 });
 
+/** Spoils one of the replies to the opening's calls, by the number of the connection. */
+function spoilOpening(hostile: FakeLibvirtd): void {
+  for (const row of Object.values(HOST_PROCEDURES).filter(({ name }) => OPENING.includes(name))) {
+    hostile.on(row.number, (call) => {
+      const random = new Random(Math.imul(SEED + hostile.clients.length, 0x9e3779b1) ^ row.number);
+      const reply = inventReply(random, call, row);
+      call.client.socket.write(random.below(2) === 0 ? reply : mutate(random, reply));
+    });
+  }
+}
+
+async function tryOpening({ socketPath }: FakeLibvirtd): Promise<Outcome> {
+  const options = { uri: "test:///default", sockets: [socketPath], openTimeoutMs: CALL_MS };
+  try {
+    const connection = await openConnection(options, new AbortController().signal);
+    connection.abandon();
+    return "answered";
+  } catch (error) {
+    if (error instanceof LibvirtError) return "refused";
+    if (error instanceof LibvirtCallError) return error.kind;
+    throw new Error(`VCSKVM_SEED=${SEED}: an error of no known kind`, { cause: error });
+  }
+}
+
 describe("A connection to a broken or hostile daemon", () => {
+  it(`settles every opening, whatever comes: ${CASES / 20} of them`, { timeout: 300_000 }, async () => {
+    const hostile = await startFakeLibvirtd();
+    spoilOpening(hostile);
+    const outcomes = new Set<Outcome>();
+
+    for (let index = 0; index < CASES / 20; index++) outcomes.add(await tryOpening(hostile));
+
+    await hostile.stop();
+    const kinds = new Set([...outcomes, "answered", "auth"]); // these two are rare
+    expect(kinds, `VCSKVM_SEED=${SEED}`).toEqual(
+      new Set(["answered", "refused", "protocol", "closed", "timed out", "auth"]),
+    );
+  });
+
   it(`settles every call, whatever comes: ${CASES} spoilt packets`, { timeout: 300_000 }, async () => {
     const outcomes: Outcome[] = [];
     const indexes = Array.from({ length: CASES }, (_, index) => index).values();
