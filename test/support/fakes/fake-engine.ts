@@ -1,0 +1,25 @@
+import { AgentError } from "../../../src/agent-error.ts";
+import type { Engine } from "../../../src/engine.ts";
+
+/** An engine that does as it is told and remembers what it was asked. */
+export class FakeEngine implements Engine {
+  readonly probes: string[] = [];
+  readonly values = new Map<string, string>();
+  /** What every call fails with while set. */
+  trouble: AgentError | undefined;
+  /** Is awaited by each probe after it was noted. */
+  onProbe: (resource: string, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+
+  async probe(resource: string, signal: AbortSignal): Promise<void> {
+    this.probes.push(resource);
+    if (this.trouble !== undefined) throw this.trouble;
+    await this.onProbe(resource, signal);
+  }
+
+  value(resource: string, attribute: string): Promise<string> {
+    if (this.trouble !== undefined) return Promise.reject(this.trouble);
+    const value = this.values.get(attribute);
+    if (value !== undefined) return Promise.resolve(value);
+    return Promise.reject(new AgentError("REFUSED", `${resource} has no attribute ${attribute}`));
+  }
+}

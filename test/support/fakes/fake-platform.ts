@@ -1,0 +1,126 @@
+import { EventEmitter } from "eventemitter3";
+import type { AgentError } from "../../../src/agent-error.ts";
+import type { Attributes } from "../../../src/attributes.ts";
+import { pause } from "../../../src/deadline.ts";
+import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import { OFFLINE, online } from "../../../src/resource-state.ts";
+
+/** Methods of the platform that a test can replace. */
+export interface Deeds {
+  read(guest: string, signal: AbortSignal): Promise<Reading>;
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<void>;
+  start(guest: string, signal: AbortSignal): Promise<void>;
+  wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void>;
+  requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
+  destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
+  proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+}
+
+/** A reading with its usual values, changed where a test says so. */
+export function aReading(changes: Partial<Reading> = {}): Reading {
+  return {
+    state: OFFLINE,
+    reason: "told by the test",
+    active: false,
+    migrating: false,
+    suspended: undefined,
+    uuid: undefined,
+    source: "platform",
+    ended: undefined,
+    ...changes,
+  };
+}
+
+export const RUNNING: Reading = aReading({ state: online(100), active: true });
+export const STOPPED: Reading = aReading();
+
+/** A platform that answers as it is told and remembers what it was asked. */
+export class FakePlatform implements Platform {
+  readonly events = new EventEmitter<PlatformEvents>();
+  /** `start web1`, `destroy web1 27000`, in the order of the calls; `nextChange` is left out. */
+  readonly calls: string[] = [];
+  /** A guest that is not in it is stopped. */
+  readonly readings = new Map<string, Reading>();
+  readonly deeds: Partial<Deeds> = {};
+  /** What every reading fails with while set. */
+  trouble: AgentError | undefined;
+  findings: readonly Finding[] = [];
+
+  run(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  }
+
+  async read(guest: string, signal: AbortSignal): Promise<Reading> {
+    this.calls.push(`read ${guest}`);
+    if (this.trouble !== undefined) throw this.trouble;
+    return this.deeds.read?.(guest, signal) ?? this.readings.get(guest) ?? STOPPED;
+  }
+
+  async readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>> {
+    this.calls.push(`readAll ${guests.join(" ")}`);
+    if (this.trouble !== undefined) throw this.trouble;
+    return new Map(guests.map((guest) => [guest, this.readings.get(guest) ?? STOPPED]));
+  }
+
+  async nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void> {
+    const either = new AbortController();
+    const wake = (changed: string) => {
+      if (changed === guest) either.abort();
+    };
+    const end = () => either.abort();
+    this.events.on("changed", wake);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    await pause(maxMs, either.signal);
+    signal.removeEventListener("abort", end);
+    this.events.off("changed", wake);
+  }
+
+  async prepare(attributes: Attributes, signal: AbortSignal): Promise<void> {
+    this.calls.push(`prepare ${attributes.guestName}`);
+    await this.deeds.prepare?.(attributes, signal);
+  }
+
+  async start(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`start ${guest}`);
+    await this.deeds.start?.(guest, signal);
+  }
+
+  async wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
+    this.calls.push(`wake ${guest} ${how}`);
+    await this.deeds.wake?.(guest, how, signal);
+  }
+
+  async requestShutdown(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`requestShutdown ${guest}`);
+    await this.deeds.requestShutdown?.(guest, signal);
+  }
+
+  async destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
+    this.calls.push(`destroy ${guest} ${budget.patienceMs}`);
+    await this.deeds.destroy?.(guest, budget, signal);
+  }
+
+  async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`proveStopped ${guest}`);
+    await this.deeds.proveStopped?.(guest, signal);
+  }
+
+  async claim(guest: string): Promise<void> {
+    this.calls.push(`claim ${guest}`);
+  }
+
+  async validate(attributes: Attributes): Promise<readonly Finding[]> {
+    this.calls.push(`validate ${attributes.guestName}`);
+    return this.findings;
+  }
+
+  forget(guest: string): void {
+    this.calls.push(`forget ${guest}`);
+  }
+
+  /** How often a call was made, by its first words. */
+  count(call: string): number {
+    return this.calls.filter((made) => made === call || made.startsWith(`${call} `)).length;
+  }
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { type AnswerFacts, answerOf } from "../../../src/answer.ts";
+import {
+  INTENTIONAL_OFFLINE,
+  OFFLINE,
+  online,
+  type ResourceState,
+  UNKNOWN,
+} from "../../../src/resource-state.ts";
+import { aReading } from "../../support/fakes/fake-platform.ts";
+
+const FIRST_LOOK: AnswerFacts = { stopping: false };
+
+function lastTold(state: ResourceState, active: boolean): AnswerFacts {
+  return { stopping: false, lastAnswer: { state, active } };
+}
+
+/** A guest with an emulator here whose table row or policy says this. */
+function alive(state: ResourceState) {
+  return aReading({ state, active: true, reason: "libvirt says so" });
+}
+
+const LASTS: [string, AnswerFacts][] = [
+  ["at the first monitor after open", FIRST_LOOK],
+  ["after ONLINE", lastTold(online(100), true)],
+  ["after ONLINE with low confidence", lastTold(online(10), true)],
+  ["after a policy's OFFLINE", lastTold(OFFLINE, true)],
+  ["after a proved OFFLINE", lastTold(OFFLINE, false)],
+  ["after INTENTIONAL OFFLINE", lastTold(INTENTIONAL_OFFLINE, true)],
+  ["after INTENTIONAL OFFLINE of a stopped guest", lastTold(INTENTIONAL_OFFLINE, false)],
+];
+
+const STATES = [online(100), online(20), OFFLINE, INTENTIONAL_OFFLINE, UNKNOWN];
+
+const whileStopping = LASTS.flatMap(([when, facts]) =>
+  STATES.map((state): [string, string, ResourceState, AnswerFacts] => [state.kind, when, state, facts]),
+);
+
+describe("answerOf a live guest", () => {
+  it.each(whileStopping)("is ONLINE for %s while it is being stopped, %s", (_kind, _when, state, facts) => {
+    const { state: answer } = answerOf(alive(state), { ...facts, stopping: true });
+
+    expect(answer).toEqual(state.kind === "ONLINE" ? state : online(10));
+  });
+
+  it.each([
+    [online(100), online(100)],
+    [online(20), online(20)],
+    [OFFLINE, online(10)],
+    [INTENTIONAL_OFFLINE, online(10)],
+    [UNKNOWN, online(10)],
+  ])("turns %j into %j at the first monitor after open", (state, answer) => {
+    expect(answerOf(alive(state), FIRST_LOOK).state).toEqual(answer);
+  });
+
+  it.each([
+    ["ONLINE", lastTold(online(100), true), OFFLINE],
+    ["ONLINE with low confidence", lastTold(online(10), true), OFFLINE],
+    ["a policy's OFFLINE", lastTold(OFFLINE, true), OFFLINE],
+    ["a proved OFFLINE", lastTold(OFFLINE, false), online(10)],
+    ["INTENTIONAL OFFLINE", lastTold(INTENTIONAL_OFFLINE, true), online(10)],
+    ["INTENTIONAL OFFLINE while stopped", lastTold(INTENTIONAL_OFFLINE, false), online(10)],
+  ])("gives a policy's OFFLINE after %s as told", (_last, facts, answer) => {
+    expect(answerOf(alive(OFFLINE), facts).state).toEqual(answer);
+  });
+
+  it.each(LASTS.slice(1))(
+    "passes INTENTIONAL OFFLINE and UNKNOWN on when nobody stops it, %s",
+    (_when, facts) => {
+      expect(answerOf(alive(INTENTIONAL_OFFLINE), facts).state).toEqual(INTENTIONAL_OFFLINE);
+      expect(answerOf(alive(UNKNOWN), facts).state).toEqual(UNKNOWN);
+      expect(answerOf(alive(online(40)), facts).state).toEqual(online(40));
+    },
+  );
+
+  it("says why it is reported as online, with the hypervisor's words first", () => {
+    expect(answerOf(alive(OFFLINE), FIRST_LOOK).reason).toBe(
+      "libvirt says so; reported as online because it holds an emulator here and this is the first look",
+    );
+    expect(answerOf(alive(INTENTIONAL_OFFLINE), { stopping: true }).reason).toBe(
+      "libvirt says so; reported as online because it is being stopped and its emulator still lives",
+    );
+    expect(answerOf(alive(OFFLINE), lastTold(OFFLINE, false)).reason).toBe(
+      "libvirt says so; reported as online because it holds an emulator here and was not online under the engine",
+    );
+  });
+});
+
+describe("answerOf a guest that is migrating, stopped, or not readable", () => {
+  const facts = [
+    ...LASTS,
+    ...LASTS.map(([when, some]) => [`${when}, stopping`, { ...some, stopping: true }] as const),
+  ];
+
+  it.each(facts)("tells a migrating guest as the table has it, %s", (_when, some) => {
+    for (const state of STATES) {
+      expect(answerOf({ ...alive(state), migrating: true }, some).state).toEqual(state);
+    }
+  });
+
+  it.each(facts)("tells a guest without an emulator as the table has it, %s", (_when, some) => {
+    for (const state of [OFFLINE, INTENTIONAL_OFFLINE, UNKNOWN]) {
+      expect(answerOf(aReading({ state, active: false }), some)).toEqual({
+        state,
+        reason: "told by the test",
+      });
+    }
+  });
+
+  it.each(facts)("adds nothing where the platform cannot say whether it is active, %s", (_when, some) => {
+    expect(answerOf(aReading({ state: UNKNOWN, active: undefined }), some).state).toEqual(UNKNOWN);
+  });
+});
