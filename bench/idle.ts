@@ -1,0 +1,75 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Host } from "../test/support/host/host.ts";
+import { guestFiles } from "../test/support/lab/guest-files.ts";
+import { guestXml } from "../test/support/lab/guest-xml.ts";
+import { benchmark } from "./support/bench-host.ts";
+import { say, sayResult } from "./support/figures.ts";
+import { processorTimeMs } from "./support/processor-time.ts";
+
+const GUESTS = 100;
+const SETTLE_S = 20;
+const WATCHED_S = 60;
+
+const names = Array.from({ length: GUESTS }, (_, at) => `bench${at + 1}`);
+
+/** Defines all guests with one virsh. */
+async function defineGuests({ libvirtd }: Host): Promise<void> {
+  const files = await guestFiles();
+  const commands: string[] = [];
+  for (const name of names) {
+    const file = join(libvirtd.folder, `${name}.xml`);
+    await writeFile(file, guestXml({ name, files, kind: "sector" }));
+    commands.push(`define ${file}`);
+  }
+  await libvirtd.virsh(commands.join("; "));
+}
+
+/** Resident memory in MiB. Source: proc(5), /proc/PID/status: VmRSS in kB. */
+async function residentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
+
+await benchmark(async (host) => {
+  const { daemon, libvirtd } = host;
+  await defineGuests(host);
+  await daemon.start();
+  const engine = await host.startEngine(
+    names.map((name) => `KVMGuest ${name}_vm ( GuestName = ${name} )`).join("\n"),
+  );
+  await engine.probed(300_000);
+  say(
+    `${GUESTS} guests defined, opened and probed; ${SETTLE_S} s to settle, then ${WATCHED_S} s are watched`,
+  );
+  await seconds(SETTLE_S);
+
+  const memory: number[] = [];
+  const since = performance.now();
+  const [daemonBefore, libvirtdBefore] = [
+    await processorTimeMs(daemon.pid),
+    await processorTimeMs(libvirtd.pid),
+  ];
+  for (let second = 0; second < WATCHED_S; second += 1) {
+    await seconds(1);
+    memory.push(await residentMiB(daemon.pid));
+  }
+  const spentMs = (await processorTimeMs(daemon.pid)) - daemonBefore;
+  const libvirtdMs = (await processorTimeMs(libvirtd.pid)) - libvirtdBefore;
+  const elapsedMs = performance.now() - since;
+
+  const figures = {
+    guests: GUESTS,
+    rssMiB: Math.max(...memory),
+    cpuPercent: (spentMs / elapsedMs) * 100,
+    libvirtdCpuPercent: (libvirtdMs / elapsedMs) * 100,
+  };
+  say(`memory of the daemon: ${figures.rssMiB.toFixed(1)} MiB at most, limit 90`);
+  say(`CPU of the daemon: ${figures.cpuPercent.toFixed(3)} % of one core, limit 0.5`);
+  say(`CPU of libvirtd beside it: ${figures.libvirtdCpuPercent.toFixed(3)} %`);
+  sayResult("idle", figures);
+});
+
+function seconds(count: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, count * 1000));
+}

@@ -1,0 +1,29 @@
+/** The middle of the values. @throws {Error} there are none */
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which that part of the values lies. @throws {Error} there are none */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const place = (sorted.length - 1) * part;
+  const [low, high] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  if (low === undefined || high === undefined) throw new Error("no values");
+  return low + (high - low) * (place - Math.floor(place));
+}
+
+/** With at most two digits after the point. */
+export function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Prints one line. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Prints the figures as one JSON object, rounded: the last line of every benchmark. */
+export function sayResult(bench: string, figures: Readonly<Record<string, number>>): void {
+  const entries = Object.entries(figures).map(([name, value]) => [name, rounded(value)]);
+  say(JSON.stringify({ bench, ...Object.fromEntries(entries) }));
+}
