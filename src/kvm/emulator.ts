@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
-import { pause } from "../deadline.ts";
+import { pause, throwIfAborted } from "../deadline.ts";
 
 /** One emulator process: its pid alone proves nothing, since the kernel gives pids again. */
 export interface EmulatorIdentity {
@@ -91,6 +91,7 @@ export async function endEmulators(
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
     for (const emulator of emulators) await signalEmulator(emulator, name);
     if (await allGone(emulators, graceMs, signal)) return;
+    throwIfAborted(signal);
   }
   const left = (await Promise.all(emulators.map(isSameEmulator))).find((facts) => facts !== undefined);
   if (left === undefined) return;

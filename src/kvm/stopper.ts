@@ -101,7 +101,7 @@ export class Stopper {
       return true;
     } catch (error) {
       throwIfAborted(signal);
-      log.warn({ err: error }, "libvirt does not end the guest, its emulator is looked for");
+      log.warn({ guest, err: error }, "libvirt does not end the guest, its emulator is looked for");
       return error instanceof AgentError ? false : !isNoAnswer(error);
     }
   }
@@ -122,7 +122,7 @@ export class Stopper {
     const query = this.#queryOf(guest);
     const left = await findEmulators(query);
     if (left.length === 0) return;
-    this.#parts.log.warn({ pids: left.map(({ pid }) => pid) }, "emulator is ended by signals");
+    this.#parts.log.warn({ guest, pids: left.map(({ pid }) => pid) }, "emulator is ended by signals");
     await endEmulators(left, Math.min(GRACE_AT_MOST_MS, leftMs * GRACE_SHARE), signal);
     await this.proveStopped(guest, signal);
   }
