@@ -3,8 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EngineOptions, type EngineStandIn, startEngine } from "../engine/engine.ts";
-import type { PrivateLibvirtd } from "../lab/libvirtd.ts";
-import { startLibvirtd } from "../lab/libvirtd.ts";
+import { type LibvirtdOptions, type PrivateLibvirtd, startLibvirtd } from "../lab/libvirtd.ts";
 import { repositoryFile } from "../repository.ts";
 import { makeAgentDirectory } from "./agent-directory.ts";
 import { DaemonProcess, type LogLine } from "./daemon-process.ts";
@@ -116,8 +115,12 @@ ${resources}
 }
 
 /** A host with its libvirtd running and its daemon configured, but not started. */
-export async function makeHost(configuration = "", onLine?: (line: LogLine) => void): Promise<Host> {
-  const libvirtd = await startLibvirtd();
+export async function makeHost(
+  configuration = "",
+  onLine?: (line: LogLine) => void,
+  libvirtdOptions: LibvirtdOptions = {},
+): Promise<Host> {
+  const libvirtd = await startLibvirtd(libvirtdOptions);
   const folder = await mkdtemp(join(tmpdir(), "vkh-"));
   const host = new Host(folder, libvirtd, onLine);
   await makeAgentDirectory(host.agentDirectory);

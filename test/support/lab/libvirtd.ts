@@ -29,6 +29,7 @@ export class PrivateLibvirtd {
   readonly configDirectory: string;
   /** libvirtd's own log, warnings and worse. */
   readonly logFile: string;
+  readonly #roUri: string;
   readonly #namespace: Namespace;
   #pid: number | undefined;
   #stopped: Promise<void> | undefined;
@@ -39,6 +40,7 @@ export class PrivateLibvirtd {
     this.socket = join(folder, "run/libvirt/libvirt-sock");
     this.roSocket = join(folder, "run/libvirt/libvirt-sock-ro");
     this.uri = `qemu+unix:///system?socket=${this.socket}`;
+    this.#roUri = `qemu+unix:///system?socket=${this.roSocket}`;
     this.runDirectory = join(folder, "run/libvirt/qemu");
     this.configDirectory = join(folder, "etc");
     this.logFile = join(folder, "log/libvirtd.log");
@@ -69,7 +71,8 @@ export class PrivateLibvirtd {
     this.#pid = pid;
     const answers = async (): Promise<boolean> => {
       if (!this.#namespace.isAlive(pid)) return true;
-      await run("virsh", ["-q", "-c", this.uri, "uri"], START_LIMIT_MS);
+      // read only: the other socket may ask for a password
+      await run("virsh", ["-q", "-r", "-c", this.#roUri, "uri"], START_LIMIT_MS);
       return true;
     };
     await until(`libvirtd answers at ${this.socket}`, answers, START_LIMIT_MS);
