@@ -37,6 +37,10 @@ export interface GuestOptions {
   title?: string;
   /** Default: what guestFiles() found. */
   accel?: Accelerator;
+  /** For a sector guest: a writable disk of its own to boot from; the guest pauses when the host cannot write it. */
+  ownDisk?: string;
+  /** Host path of the emulator; default: the machine's QEMU. */
+  emulator?: string;
   /** More elements for `<devices>`. */
   devices?: string;
 }
@@ -60,7 +64,7 @@ export function guestXml(options: GuestOptions): string {
     `<on_crash>${onCrash}</on_crash>`,
     options.pm === true ? "<pm><suspend-to-mem enabled='yes'/></pm>" : "",
     "<devices>",
-    "<emulator>/usr/bin/qemu-system-x86_64</emulator>",
+    `<emulator>${escape(options.emulator ?? "/usr/bin/qemu-system-x86_64")}</emulator>`,
     ...devices(options),
     "</devices>",
     "</domain>",
@@ -99,7 +103,7 @@ function commandLine(options: GuestOptions): string {
 
 function devices(options: GuestOptions): string[] {
   return [
-    isSector(options) ? disk(options.files.bootSector) : "",
+    isSector(options) ? disk(options) : "",
     serial(options),
     options.agent === true
       ? "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
@@ -111,8 +115,10 @@ function devices(options: GuestOptions): string[] {
   ];
 }
 
-function disk(file: string): string {
-  return `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${escape(file)}'/><target dev='vda' bus='virtio'/><readonly/></disk>`;
+function disk({ files, ownDisk }: GuestOptions): string {
+  const driver = `name='qemu' type='raw'${ownDisk === undefined ? "" : " error_policy='stop'"}`;
+  const readOnly = ownDisk === undefined ? "<readonly/>" : "";
+  return `<disk type='file' device='disk'><driver ${driver}/><source file='${escape(ownDisk ?? files.bootSector)}'/><target dev='vda' bus='virtio'/>${readOnly}</disk>`;
 }
 
 /** A pty would lose short writes, because QEMU looks at it once a second: a socket, whose traffic libvirt logs. */

@@ -1,0 +1,94 @@
+import type { LogLine } from "./daemon-process.ts";
+import type { Host } from "./host.ts";
+
+/**
+ * Exit codes of monitor.
+ *
+ * Source: Agent Developer's Guide 7.3, return values of entry points.
+ */
+export const MONITOR = {
+  unknown: 99,
+  offline: 100,
+  online10: 101,
+  online20: 102,
+  online40: 104,
+  online: 110,
+  intentional: 200,
+} as const;
+
+/** What one call of an entry point left. */
+export interface Called {
+  readonly exitCode: number;
+  readonly output: string;
+  readonly ms: number;
+}
+
+/** How the framework calls; what is left out is as in the type's defaults. */
+export interface CallOptions {
+  /** AEPTimeout, seconds. */
+  readonly timeoutS?: number;
+  /** Attributes that differ in this call. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** One resource, whose entry points a test calls through the shims, as the agent framework does. */
+export class Resource {
+  readonly name: string;
+  readonly #host: Host;
+  readonly #attributes: Readonly<Record<string, string>>;
+
+  constructor(host: Host, name: string, attributes: Readonly<Record<string, string>>) {
+    this.#host = host;
+    this.name = name;
+    this.#attributes = attributes;
+  }
+
+  open(options: CallOptions = {}): Promise<Called> {
+    return this.#call("open", [], 60, options);
+  }
+
+  close(options: CallOptions = {}): Promise<Called> {
+    return this.#call("close", [], 60, options);
+  }
+
+  /** The exit code of monitor. */
+  async monitor(options: CallOptions = {}): Promise<number> {
+    return (await this.#call("monitor", [], 60, options)).exitCode;
+  }
+
+  online(options: CallOptions = {}): Promise<Called> {
+    return this.#call("online", [], 300, options);
+  }
+
+  offline(options: CallOptions = {}): Promise<Called> {
+    return this.#call("offline", [], 300, options);
+  }
+
+  /** @param reason undefined: none is passed */
+  clean(reason: number | undefined, options: CallOptions = {}): Promise<Called> {
+    return this.#call("clean", reason === undefined ? [] : [String(reason)], 60, options);
+  }
+
+  /** The daemon's own line about the last monitor of this resource. */
+  get lastMonitor(): LogLine | undefined {
+    return this.#host.daemon.said("entry point ended", { entryPoint: "monitor", resource: this.name }).at(-1);
+  }
+
+  /** The tuples of a call. */
+  tuples({ timeoutS = 60, attributes = {} }: CallOptions = {}): readonly string[] {
+    const values = { ...this.#attributes, ...attributes, AEPTimeout: String(timeoutS) };
+    return Object.entries(values).flatMap(([name, value]) => [name, "1", value]);
+  }
+
+  async #call(
+    entryPoint: string,
+    before: readonly string[],
+    byDefaultS: number,
+    options: CallOptions,
+  ): Promise<Called> {
+    const since = performance.now();
+    const tuples = this.tuples({ timeoutS: byDefaultS, ...options });
+    const ended = await this.#host.shim(entryPoint, this.name, ...before, ...tuples);
+    return { ...ended, ms: performance.now() - since };
+  }
+}
