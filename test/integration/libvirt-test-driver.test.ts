@@ -146,14 +146,14 @@ describe("A connection to libvirt's test driver", () => {
 
 describe("A libvirtd that asks who we are", () => {
   it("says what to do when it knows only SASL", async () => {
-    const guarded = await startLibvirtd({ libvirtdConf: ['auth_unix_ro = "sasl"'] });
+    const guarded = await startLibvirtd({ libvirtdConf: ['auth_unix_rw = "sasl"'] });
 
-    const options = { uri: "test:///default", sockets: [guarded.roSocket], readOnly: true };
+    const options = { uri: "test:///default", sockets: [guarded.socket] };
     const error = await errorOf(openConnection({ ...options, openTimeoutMs: 60_000 }, never));
 
     await guarded.stop();
     expect(error).toMatchObject({ kind: "auth" });
-    expect(String(error)).toMatch(/SASL.*auth_unix_ro/);
+    expect(String(error)).toMatch(/SASL.*auth_unix_rw/);
   });
 
   it("says what to do when polkit refuses somebody who is not root", async () => {
