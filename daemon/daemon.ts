@@ -39,8 +39,9 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   const intervalMs = () => config().monitorIntervalS * 1000;
   const follower = new Follower({ platform, book, prober, intervalMs, log });
   const look = (guest: string) => void follower.look(guest, ending.signal);
+  const told = (resource: string, code: number) => prober.told(resource, code);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, queue: new GuestQueue(), look },
+    { platform, engine, book, queue: new GuestQueue(), look, told },
     log,
     ending.signal,
   );

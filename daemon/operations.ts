@@ -22,6 +22,8 @@ export interface OperationParts {
   readonly queue: GuestQueue;
   /** Has the guest looked at: what happened to it during an operation was left to the operation. */
   readonly look: (guest: string) => void;
+  /** Hears the exit code of each monitor: what the engine was told, it need not be asked to find out. */
+  readonly told: (resource: string, code: number) => void;
 }
 
 /** One call of an entry point that concerns one resource. */
@@ -50,13 +52,15 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
     signal,
   );
   const fields = { state: stateText(answer.state), reason: answer.reason };
-  if (signal.aborted) return { exitCode: monitorExitCode(answer.state), fields };
+  const exitCode = monitorExitCode(answer.state);
+  if (signal.aborted) return { exitCode, fields };
   const told = parts.book.told(record, { state: answer.state, active: reading?.active === true });
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
     call.log.warn(fields, "guest state cannot be determined");
   else if (told.isNews) call.log.info({ ...fields, from: told.before }, "engine is told a new state");
-  return { exitCode: monitorExitCode(answer.state), fields };
+  parts.told(record.registration.resource, exitCode);
+  return { exitCode, fields };
 }
 
 /** Starts the guest, and from then on takes its end within the configured delay as a failed online. */

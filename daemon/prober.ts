@@ -16,6 +16,8 @@ interface Request {
   running: boolean;
   /** Newer news came while the request ran. */
   again: boolean;
+  /** The engine was told while the request ran. */
+  settled: boolean;
   failing: boolean;
 }
 
@@ -40,10 +42,11 @@ export class Prober {
   /** Asks for a monitor of this resource, unless the same news was asked for shortly before. */
   request(resource: string, news: number): void {
     const known = this.#requests.get(resource);
-    const request = known ?? { news, nextAt: 0, waitMs: 0, running: false, again: false, failing: false };
+    const request = known ?? newRequest(news);
     this.#requests.set(resource, request);
-    const isNew = known === undefined || known.news !== news;
+    const isNew = known === undefined || known.news !== news || known.settled;
     request.news = news;
+    request.settled = false;
     if (request.running) {
       request.again ||= isNew;
       return;
@@ -55,7 +58,17 @@ export class Prober {
 
   /** The engine knows now: the next difference is news again. */
   settled(resource: string): void {
-    if (this.#requests.get(resource)?.running !== true) this.#requests.delete(resource);
+    const request = this.#requests.get(resource);
+    if (request?.running === true) request.settled = true;
+    else this.#requests.delete(resource);
+  }
+
+  /**
+   * A monitor ended with this code. Only the news that was asked for settles it: an answer that keeps differing from
+   * what the follower reads must not have the engine asked again and again.
+   */
+  told(resource: string, code: number): void {
+    if (this.#requests.get(resource)?.news === code) this.settled(resource);
   }
 
   async #send(resource: string, request: Request): Promise<void> {
@@ -78,6 +91,10 @@ export class Prober {
       request.waitMs = Math.min(Math.max(REPEAT_MS.first, request.waitMs * 2), REPEAT_MS.last);
       request.nextAt = performance.now() + request.waitMs;
     }
+    if (request.settled) {
+      this.#requests.delete(resource);
+      return;
+    }
     if (!request.again) return;
     request.again = false;
     await this.#send(resource, request);
@@ -88,4 +105,8 @@ export class Prober {
     while (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running += 1;
   }
+}
+
+function newRequest(news: number): Request {
+  return { news, nextAt: 0, waitMs: 0, running: false, again: false, settled: false, failing: false };
 }
