@@ -2,11 +2,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
-import { MONITOR, Resource } from "../support/host/resource.ts";
-import { attentiveFiles, startAttentive, tell, waitUntilAttentive } from "../support/lab/boot-sector.ts";
+import { knownGuest } from "../support/host/known-guest.ts";
+import { MONITOR } from "../support/host/resource.ts";
+import { attentiveFiles, tell, waitUntilAttentive } from "../support/lab/boot-sector.ts";
 import { domainState, emulatorPid, killEmulator, waitForState } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
-import type { GuestOptions } from "../support/lab/guest-xml.ts";
 import { run } from "../support/lab/run.ts";
 import { until } from "../support/lab/until.ts";
 
@@ -28,15 +28,6 @@ beforeAll(async () => {
 
 afterAll(() => host.stop());
 
-/** A running guest that the engine knows as ONLINE. */
-async function known(name: string, options: Partial<GuestOptions> = {}): Promise<Resource> {
-  await startAttentive(host.libvirtd, name, files, options);
-  const resource = new Resource(host, name, { GuestName: name });
-  await resource.open();
-  expect(await resource.monitor()).toBe(MONITOR.online);
-  return resource;
-}
-
 /** What the daemon warned of about a guest. */
 function alarms(guest: string): string[] {
   return host.daemon.said("guest is in an alarming state", { guest }).map((line) => String(line["reason"]));
@@ -44,7 +35,7 @@ function alarms(guest: string): string[] {
 
 describe("a guest that holds an emulator", () => {
   it("is ONLINE while it runs and INTENTIONAL OFFLINE while the administrator has suspended it (scenarios 4, 16)", async () => {
-    const resource = await known("user");
+    const resource = await knownGuest(host, files, "user");
 
     await host.libvirtd.virsh("suspend", "user");
     expect(await resource.monitor()).toBe(MONITOR.intentional);
@@ -61,7 +52,7 @@ describe("a guest that holds an emulator", () => {
     const make = `mkdir ${small} && mount -t tmpfs -o size=16k none ${small}
       dd if=${files.bootSector} of=${ownDisk} bs=512 count=1 && truncate -s 1M ${ownDisk}`;
     await run("nsenter", ["-t", String(host.libvirtd.pid), "-m", "sh", "-c", make]);
-    const resource = await known("io", { ownDisk });
+    const resource = await knownGuest(host, files, "io", { guest: { ownDisk } });
 
     await tell(host.libvirtd, "io", "fillDisk");
     await waitForState(host.libvirtd, "io", "paused (I/O error)");
@@ -73,7 +64,9 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("is ONLINE with low confidence and a warning when its watchdog has paused it (scenario 18)", async () => {
-    const resource = await known("dog", { devices: "<watchdog model='ib700' action='pause'/>" });
+    const resource = await knownGuest(host, files, "dog", {
+      guest: { devices: "<watchdog model='ib700' action='pause'/>" },
+    });
 
     await tell(host.libvirtd, "dog", "bark");
     await waitForState(host.libvirtd, "dog", "paused (watchdog)");
@@ -83,7 +76,7 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("is ONLINE with low confidence when it was restored and holds its disks without running (scenario 19)", async () => {
-    const resource = await known("restored");
+    const resource = await knownGuest(host, files, "restored");
     const image = join(host.libvirtd.folder, "restored.image");
     await host.libvirtd.virsh("save", "restored", image);
     expect(await resource.monitor()).toBe(MONITOR.intentional);
@@ -98,7 +91,7 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("is INTENTIONAL OFFLINE while it sleeps by its own wish, and ONLINE when it is woken (scenario 22)", async () => {
-    const resource = await known("sleeper", { pm: true });
+    const resource = await knownGuest(host, files, "sleeper", { guest: { pm: true } });
 
     await tell(host.libvirtd, "sleeper", "sleep");
     await waitForState(host.libvirtd, "sleeper", "pmsuspended (unknown)");
@@ -111,7 +104,7 @@ describe("a guest that holds an emulator", () => {
   it("is ONLINE with low confidence on its way down, and nobody ends it (scenario 23)", async () => {
     const emulator = join(host.libvirtd.folder, "emulator");
     await writeFile(emulator, EMULATOR_WITHOUT_SIGTERM, { mode: 0o755 });
-    const resource = await known("slow", { emulator });
+    const resource = await knownGuest(host, files, "slow", { guest: { emulator } });
 
     await tell(host.libvirtd, "slow", "poweroff");
     await until("in shutdown", async () =>
@@ -128,7 +121,9 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("is OFFLINE when it has panicked and is kept, with a warning, and clean removes it (scenario 24)", async () => {
-    const resource = await known("panicked", { panicDevice: true, onCrash: "preserve" });
+    const resource = await knownGuest(host, files, "panicked", {
+      guest: { panicDevice: true, onCrash: "preserve" },
+    });
 
     await tell(host.libvirtd, "panicked", "panic");
     await waitForState(host.libvirtd, "panicked", "crashed (panicked)");
@@ -141,7 +136,7 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("stays ONLINE over a reboot from inside (scenario 26)", async () => {
-    const resource = await known("reboots");
+    const resource = await knownGuest(host, files, "reboots");
     const pid = await emulatorPid(host.libvirtd, "reboots");
 
     await tell(host.libvirtd, "reboots", "reboot");
@@ -154,7 +149,7 @@ describe("a guest that holds an emulator", () => {
   });
 
   it("is not changed by any number of monitors", async () => {
-    const resource = await known("looked-at");
+    const resource = await knownGuest(host, files, "looked-at");
     await host.libvirtd.virsh("autostart", "looked-at");
     const sight = async () => ({
       xml: await host.libvirtd.virsh("dumpxml", "looked-at"),

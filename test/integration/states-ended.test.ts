@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
-import { MONITOR, Resource } from "../support/host/resource.ts";
+import { knownGuest, openedResource } from "../support/host/known-guest.ts";
+import { MONITOR, type Resource } from "../support/host/resource.ts";
 import { attentiveFiles, attentiveOptions, startAttentive, tell } from "../support/lab/boot-sector.ts";
 import {
   createGuest,
@@ -12,7 +13,6 @@ import {
   waitForState,
 } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
-import type { GuestOptions } from "../support/lab/guest-xml.ts";
 import { until } from "../support/lab/until.ts";
 
 let host: Host;
@@ -25,20 +25,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => host.stop());
-
-async function opened(name: string): Promise<Resource> {
-  const resource = new Resource(host, name, { GuestName: name });
-  await resource.open();
-  return resource;
-}
-
-/** A running guest that the engine knows as ONLINE. */
-async function known(name: string, options: Partial<GuestOptions> = {}): Promise<Resource> {
-  await startAttentive(host.libvirtd, name, files, options);
-  const resource = await opened(name);
-  expect(await resource.monitor()).toBe(MONITOR.online);
-  return resource;
-}
 
 /** There is no order between libvirt's answer to virsh and its event to the daemon: the cause may come a moment later. */
 const SOON = { timeout: 30_000 };
@@ -61,7 +47,7 @@ const ENDS = {
 describe("a persistent guest that has ended", () => {
   it("is OFFLINE when it was never started", async () => {
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, "fresh", files));
-    const resource = await opened("fresh");
+    const resource = await openedResource(host, "fresh");
 
     expect(await resource.monitor()).toBe(MONITOR.offline);
     expect(resource.lastMonitor?.["reason"]).toBe("libvirt says shut off (unknown)");
@@ -81,7 +67,7 @@ describe("a persistent guest that has ended", () => {
   ] as const)(
     "is OFFLINE when it was %s, and the answer names the cause",
     async (_what, name, words, cause) => {
-      const resource = await known(name, { panicDevice: true });
+      const resource = await knownGuest(host, files, name, { guest: { panicDevice: true } });
 
       await ENDS[name](name);
       await waitForState(host.libvirtd, name, words);
@@ -97,7 +83,7 @@ describe("a persistent guest that has ended", () => {
     ["a managed save", "managed", () => virsh("managedsave", "managed")],
     ["a save to a file", "saved", () => virsh("save", "saved", join(host.libvirtd.folder, "saved.image"))],
   ] as const)("is INTENTIONAL OFFLINE after %s (scenario 82)", async (_what, name, save) => {
-    const resource = await known(name);
+    const resource = await knownGuest(host, files, name);
 
     await save();
 
@@ -106,7 +92,7 @@ describe("a persistent guest that has ended", () => {
   });
 
   it("is OFFLINE with the cause that a restart has made libvirtd forget", async () => {
-    const resource = await known("forgotten");
+    const resource = await knownGuest(host, files, "forgotten");
     await killEmulator(host.libvirtd, "forgotten");
     await waitForState(host.libvirtd, "forgotten", "shut off (crashed)");
 
@@ -121,7 +107,7 @@ describe("a persistent guest that has ended", () => {
   it("is OFFLINE when its start failed", async () => {
     const broken = { ...files, bootSector: join(host.libvirtd.folder, "no-such-disk") };
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, "unstartable", broken));
-    const resource = await opened("unstartable");
+    const resource = await openedResource(host, "unstartable");
 
     await resource.online({ attributes: { DelayAfterGuestOnline: "0" } });
 
@@ -133,7 +119,7 @@ describe("a persistent guest that has ended", () => {
 
 describe("a guest without a definition", () => {
   it("is OFFLINE where it was never defined", async () => {
-    const resource = await opened("nobody");
+    const resource = await openedResource(host, "nobody");
 
     expect(await resource.monitor()).toBe(MONITOR.offline);
     expect(resource.lastMonitor?.["reason"]).toBe("not defined on this host");
@@ -141,7 +127,7 @@ describe("a guest without a definition", () => {
 
   it("is ONLINE while it runs as a transient one, and OFFLINE with its cause when it has vanished (scenario 25)", async () => {
     await createGuest(host.libvirtd, attentiveOptions(host.libvirtd, "transient", files));
-    const resource = await opened("transient");
+    const resource = await openedResource(host, "transient");
     expect(await resource.monitor()).toBe(MONITOR.online);
 
     await virsh("destroy", "transient");
@@ -153,7 +139,7 @@ describe("a guest without a definition", () => {
   });
 
   it("stays ONLINE when it is undefined while it runs, and is OFFLINE at its end", async () => {
-    const resource = await known("undefined");
+    const resource = await knownGuest(host, files, "undefined");
 
     await virsh("undefine", "undefined");
     expect(await resource.monitor()).toBe(MONITOR.online);
@@ -166,7 +152,7 @@ describe("a guest without a definition", () => {
   });
 
   it("is another guest when it is defined anew under its old name", async () => {
-    const resource = await known("renewed");
+    const resource = await knownGuest(host, files, "renewed");
     await virsh("destroy", "renewed");
     await virsh("undefine", "renewed");
     expect(await resource.monitor()).toBe(MONITOR.offline);

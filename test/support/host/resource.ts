@@ -12,6 +12,7 @@ export const MONITOR = {
   online10: 101,
   online20: 102,
   online40: 104,
+  online50: 105,
   online: 110,
   intentional: 200,
 } as const;
