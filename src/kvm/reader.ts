@@ -1,6 +1,6 @@
 import { type AgentError, hasCode, messageOf } from "../agent-error.ts";
 import { throwIfAborted, withDeadline } from "../deadline.ts";
-import { isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
+import { ERROR_CODE, hasErrorCode, isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState } from "../resource-state.ts";
@@ -196,7 +196,10 @@ export class Reader {
     memory.emulator = await emulatorOf(this.#parts.settings().runDirectory, guest, domain.uuid);
   }
 
-  /** On the target of a migration libvirt refuses job statistics; where the call fails, the command line tells. */
+  /**
+   * On the target of a migration libvirt refuses job statistics as unsupported (measured, 9.0.0). Where it does not
+   * answer, the command line tells; it keeps `-incoming` for the emulator's life, so it is the last resort.
+   */
   async #side(
     session: Hypervisor,
     guest: string,
@@ -210,7 +213,8 @@ export class Reader {
       return operation === OPERATION.migrationIn ? "incoming" : "none";
     } catch (error) {
       throwIfAborted(signal);
-      if (isOperationInvalid(error)) return "incoming";
+      if (hasErrorCode(error, ERROR_CODE.OPERATION_UNSUPPORTED)) return "incoming";
+      if (isOperationInvalid(error)) return "none"; // it ended meanwhile
       const facts = await emulatorOf(this.#parts.settings().runDirectory, guest, domain.uuid);
       return facts?.incoming === true ? "incoming" : "none";
     }
