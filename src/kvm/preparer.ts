@@ -45,7 +45,7 @@ export class Preparer {
       throwIfAborted(signal);
       if (known === undefined) throw error;
       this.#parts.log.warn(
-        { path, err: error },
+        { guest, path, err: error },
         "guest configuration file is not used, the existing definition is",
       );
     }
@@ -109,7 +109,7 @@ export class Preparer {
     } catch (error) {
       throw agentErrorOf(error, `defining guest ${guest} from ${path}`);
     }
-    this.#parts.log.info({ path }, "guest defined");
+    this.#parts.log.info({ guest, path }, "guest defined");
   }
 
   async #lookup(guest: string, signal: AbortSignal): Promise<DomainRef | undefined> {
