@@ -9,7 +9,7 @@ import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
 import { Prober } from "./prober.ts";
-import { openRegistrationStore } from "./registration-store.ts";
+import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
 import { haresOptions, limitsOf } from "./settings.ts";
 import { createViews } from "./views.ts";
@@ -31,8 +31,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
-  const book = new ResourceBook(await openRegistrationStore(stateDirectory, log), log);
-  await book.load();
+  const book = new ResourceBook(registrationStore(stateDirectory, log), log);
 
   const engine = haresEngine(() => haresOptions(config()));
   const prober = new Prober(engine, log, ending.signal);
@@ -45,17 +44,24 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     log,
     ending.signal,
   );
+  const loading = newGate();
   const server = await startServer(
     {
       socket,
       ...(readOnlySocket === undefined ? {} : { readOnlySocket }),
-      handler: (request) => dispatcher.handle(request),
+      handler: async (request) => {
+        await loading.ended;
+        return dispatcher.handle(request);
+      },
       views: createViews(book, platform),
       limits: limitsOf(config()),
       log,
     },
     ending.signal,
   );
+  // only now: a daemon that does not get the socket leaves alone what the other one writes
+  await book.load();
+  loading.open();
   const claiming = claimAll(book, platform, ending.signal);
   const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
@@ -80,6 +86,12 @@ async function claimAll(book: ResourceBook, platform: Platform, signal: AbortSig
   platform.events.on("connected", onConnected);
   await aborted(signal);
   platform.events.off("connected", onConnected);
+}
+
+function newGate(): { readonly ended: Promise<void>; readonly open: () => void } {
+  const resolvers: (() => void)[] = [];
+  const ended = new Promise<void>((resolve) => resolvers.push(resolve));
+  return { ended, open: () => resolvers[0]?.() };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

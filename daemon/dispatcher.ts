@@ -155,7 +155,7 @@ export class Dispatcher {
   }
 
   async #open({ record, attributes, log }: Call, signal: AbortSignal): Promise<Result> {
-    await record.saving;
+    await this.#parts.book.saved(record);
     const claimed = withDeadline(CLAIM_MS, "the check of autostart", [this.#ending], (limit) =>
       this.#parts.platform.claim(attributes.guestName, limit),
     );

@@ -56,23 +56,23 @@ const fileSchema = z.strictObject({
 
 /** Keeps registrations on disk, one small file a resource. */
 export interface RegistrationStore {
-  /** Reads all; a file that cannot be understood is set aside and logged. */
+  /** Reads all; a file that cannot be understood is set aside and logged, a folder that cannot be read holds none. */
   load(): Promise<readonly Registration[]>;
   save(registration: Registration): Promise<void>;
   remove(resource: string): Promise<void>;
 }
 
 /** @param directory the daemon's state directory; `registrations` below it is made when it is missing */
-export async function openRegistrationStore(directory: string, log: Log): Promise<RegistrationStore> {
+export function registrationStore(directory: string, log: Log): RegistrationStore {
   const folder = join(directory, "registrations");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const makeFolder = () => makeFolders(directory, folder);
   const fileOf = (resource: string) => join(folder, `${resource}.json`);
 
   return {
     async load() {
       const registrations: Registration[] = [];
-      for (const name of await readdir(folder)) {
-        if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
+      for (const name of await namesIn(folder, makeFolder, log)) {
+        if (name.endsWith(TEMPORARY_SUFFIX)) await removeLeftOver(join(folder, name), log);
         if (!name.endsWith(".json")) continue;
         const registration = await loadOne(join(folder, name), log);
         if (registration !== undefined) registrations.push(registration);
@@ -80,6 +80,7 @@ export async function openRegistrationStore(directory: string, log: Log): Promis
       return registrations;
     },
     async save(registration) {
+      await makeFolder();
       await writeDurably(
         fileOf(registration.resource),
         `${JSON.stringify({ version: 1, ...registration }, null, 2)}\n`,
@@ -90,6 +91,38 @@ export async function openRegistrationStore(directory: string, log: Log): Promis
       await syncFolder(folder);
     },
   };
+}
+
+/** Node says ENOENT where a recursive mkdir meets a read-only file system; the last step is made so that it does not. */
+async function makeFolders(directory: string, folder: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
+
+/** Guests can be kept without a disk; only what a restart would need is lost. */
+async function namesIn(folder: string, make: () => Promise<unknown>, log: Log): Promise<readonly string[]> {
+  try {
+    await make();
+    return await readdir(folder);
+  } catch (error) {
+    log.error(
+      { folder, err: error },
+      "registrations cannot be kept, resources are known when the engine asks",
+    );
+    return [];
+  }
+}
+
+async function removeLeftOver(file: string, log: Log): Promise<void> {
+  try {
+    await rm(file, { force: true });
+  } catch (error) {
+    log.warn({ file, err: error }, "file that a crash left cannot be removed");
+  }
 }
 
 async function loadOne(file: string, log: Log): Promise<Registration | undefined> {

@@ -1,10 +1,14 @@
 import type { LastAnswer } from "../src/answer.ts";
 import { type Attributes, sameAttributes } from "../src/attributes.ts";
+import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
 import type { Registration } from "../src/resource.ts";
 import { sameState, stateText } from "../src/resource-state.ts";
 import type { RegistrationStore } from "./registration-store.ts";
+
+/** A registration that is not on disk by then is waited for no longer: the guest comes first. */
+const DISK_PATIENCE_MS = 1000;
 
 /** What the daemon knows of one resource: the registration, and what does not outlive the process. */
 export interface ResourceRecord {
@@ -34,6 +38,8 @@ export class ResourceBook {
   readonly #store: RegistrationStore;
   readonly #log: Log;
   readonly #records = new Map<string, ResourceRecord>();
+  /** Resources whose last write failed. */
+  readonly #unsaved = new Set<string>();
 
   constructor(store: RegistrationStore, log: Log) {
     this.#store = store;
@@ -73,10 +79,18 @@ export class ResourceBook {
     return record;
   }
 
-  /** Changes a registration; the returned promise tells when it is on disk, and never rejects. */
+  /** Changes a registration, then waits for the disk as saved() does. Never rejects. */
   change(record: ResourceRecord, changes: Partial<Registration>): Promise<void> {
     record.registration = { ...record.registration, ...changes };
-    return this.#save(record);
+    void this.#save(record);
+    return this.saved(record);
+  }
+
+  /** Resolves when the registration is on disk, or shortly after when the disk hangs: no guest waits for it. */
+  async saved(record: ResourceRecord): Promise<void> {
+    const done = new AbortController();
+    const saved = record.saving.then(() => done.abort());
+    await Promise.race([saved, pause(DISK_PATIENCE_MS, done.signal)]);
   }
 
   /**
@@ -97,8 +111,15 @@ export class ResourceBook {
   async remove(resource: string): Promise<void> {
     const record = this.#records.get(resource);
     this.#records.delete(resource);
-    await record?.saving;
-    await this.#store.remove(resource);
+    if (record !== undefined) await this.saved(record);
+    try {
+      await this.#store.remove(resource);
+    } catch (error) {
+      this.#log.error(
+        { resource, err: error },
+        "registration cannot be removed, a restart would bring it back",
+      );
+    }
   }
 
   /** Resolves when everything is on disk. */
@@ -124,7 +145,11 @@ export class ResourceBook {
     if (this.#records.get(resource) !== record) return;
     try {
       await this.#store.save(record.registration);
+      if (this.#unsaved.delete(resource)) this.#log.info({ resource }, "registration is written again");
     } catch (error) {
+      // a full disk is two lines for each resource, not one for each change
+      if (this.#unsaved.has(resource)) return;
+      this.#unsaved.add(resource);
       this.#log.error({ resource, err: error }, "registration cannot be written, a restart would lose it");
     }
   }
