@@ -7,6 +7,13 @@ import { repositoryFile } from "../repository.ts";
 /** One line of the daemon's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
+/** How a start differs from a plain one. */
+export interface StartOptions {
+  /** A program that becomes the daemon by exec, with its own arguments. */
+  readonly wrapper?: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The real daemon, compiled, as a process of its own. */
 export class DaemonProcess {
   /** Everything it logged, over all its starts. */
@@ -28,11 +35,14 @@ export class DaemonProcess {
     return pid;
   }
 
-  /** Starts it and waits until it serves and, unless told otherwise, has its libvirt sessions. */
-  async start(): Promise<void> {
+  /** Starts it and waits until it serves. */
+  async start({ wrapper, env = {} }: StartOptions = {}): Promise<void> {
     const from = this.lines.length;
-    const child = spawn(process.execPath, [repositoryFile("dist/daemon/main.js"), "--config", this.#config], {
+    const main = [process.execPath, repositoryFile("dist/daemon/main.js"), "--config", this.#config] as const;
+    const [program, ...args] = wrapper === undefined ? main : ([...wrapper, ...main] as const);
+    const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     });
     this.#child = child;
     process.once("exit", () => child.kill("SIGKILL"));
