@@ -1,3 +1,4 @@
+import { ask } from "../ipc/http-client.ts";
 import type { LogLine } from "./daemon-process.ts";
 import type { Host } from "./host.ts";
 
@@ -75,6 +76,18 @@ export class Resource {
     return this.#host.daemon.said("entry point ended", { entryPoint: "monitor", resource: this.name }).at(-1);
   }
 
+  /** The operation that the daemon works on for the resource now, null for none. */
+  async operation(): Promise<unknown> {
+    return (await this.view())?.["operation"];
+  }
+
+  /** What the daemon shows operators of the resource; undefined when it does not know it. */
+  async view(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const all: unknown = JSON.parse((await ask(this.#host.socket, "GET", "/v1/guests")).body);
+    if (!Array.isArray(all)) return undefined;
+    return all.filter(isRecord).find((view) => view["resource"] === this.name);
+  }
+
   /** The tuples of a call. */
   tuples({ timeoutS = 60, attributes = {} }: CallOptions = {}): readonly string[] {
     const values = { ...this.#attributes, ...attributes, AEPTimeout: String(timeoutS) };
@@ -92,4 +105,8 @@ export class Resource {
     const ended = await this.#host.shim(entryPoint, this.name, ...before, ...tuples);
     return { ...ended, ms: performance.now() - since };
   }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
