@@ -1,5 +1,6 @@
 import { AgentError, messageOf } from "../agent-error.ts";
 import { pause, throwIfAborted } from "../deadline.ts";
+import { LibvirtCallError } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -44,6 +45,7 @@ export class Lane {
   readonly #waiting = new Set<() => void>();
   #granted = 0;
   #failing = false;
+  #noSocket = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -70,8 +72,13 @@ export class Lane {
     }
   }
 
+  /** True when no libvirtd listens at all: what one was asked before died with it. */
+  get noDaemon(): boolean {
+    return this.#session === undefined && this.#noSocket;
+  }
+
   /**
-   * Runs calls on the session, waiting for one (and for room on it) at most `patienceMs`.
+   * Runs calls on the session. A session is waited for at most `patienceMs`, room on it until the signal aborts.
    *
    * @throws {AgentError} PLATFORM_DOWN when there is none; the calls' own errors pass through
    */
@@ -80,8 +87,7 @@ export class Lane {
     signal: AbortSignal,
     work: (session: Hypervisor) => Promise<T>,
   ): Promise<T> {
-    const session = await this.#sessionWithin(patienceMs, signal);
-    this.#granted += 1;
+    const session = await this.#grant(patienceMs, signal);
     try {
       return await work(session);
     } finally {
@@ -90,15 +96,20 @@ export class Lane {
     }
   }
 
-  async #sessionWithin(patienceMs: number, signal: AbortSignal): Promise<Hypervisor> {
+  /** Looks and takes in one step: whoever waits beside finds the place taken. */
+  async #grant(patienceMs: number, signal: AbortSignal): Promise<Hypervisor> {
     const until = performance.now() + patienceMs;
     for (;;) {
       throwIfAborted(signal);
       const session = this.#session;
-      if (session !== undefined && this.#hasRoom(session)) return session;
+      if (session !== undefined && this.#hasRoom(session)) {
+        this.#granted += 1;
+        return session;
+      }
       const leftMs = until - performance.now();
-      if (leftMs <= 0) throw this.#unusable(session);
-      await this.#nextWake(session === undefined ? leftMs : Math.min(leftMs, FULL_LANE_LOOK_MS), signal);
+      if (session === undefined && leftMs <= 0) throw this.#unusable();
+      if (session !== undefined) this.#replaceIfDead(session);
+      await this.#nextWake(session === undefined ? leftMs : FULL_LANE_LOOK_MS, signal);
     }
   }
 
@@ -107,14 +118,20 @@ export class Lane {
     return Math.max(this.#granted, session.inFlight) < CALLS_AT_ONCE;
   }
 
+  /** A connection on which nothing but given-up calls is left serves nobody any more. */
+  #replaceIfDead(session: Hypervisor): void {
+    if (this.#granted > 0) return;
+    this.#session = undefined;
+    this.#say("warn", { calls: session.inFlight }, "libvirt connection is replaced, all its calls hang");
+    void session.close();
+  }
+
   #wake(): void {
     for (const wake of this.#waiting) wake();
   }
 
-  #unusable(session: Hypervisor | undefined): AgentError {
-    const why =
-      session === undefined ? this.#lastError : "other guests' calls hang and use up its connection";
-    return new AgentError("PLATFORM_DOWN", `libvirt cannot be asked: ${why}`);
+  #unusable(): AgentError {
+    return new AgentError("PLATFORM_DOWN", `libvirt cannot be asked: ${this.#lastError}`);
   }
 
   #nextWake(ms: number, signal: AbortSignal): Promise<void> {
@@ -138,6 +155,7 @@ export class Lane {
     } catch (error) {
       if (signal.aborted) return;
       this.#lastError = messageOf(error);
+      this.#noSocket = isNoSocket(error);
       if (!this.#failing) this.#say("error", { err: error }, "libvirt cannot be reached");
       this.#failing = true;
       return;
@@ -172,10 +190,16 @@ export class Lane {
       throw agentErrorOf(error, `preparing the ${name} connection`);
     }
     this.#session = session;
+    this.#noSocket = false;
     this.#wake();
     this.#options.onReady?.();
     return session;
   }
+}
+
+function isNoSocket(error: unknown): boolean {
+  const cause = error instanceof AgentError ? error.cause : error;
+  return cause instanceof LibvirtCallError && cause.kind === "no socket";
 }
 
 /** Waits for the end of a session and says why it ended; undefined when the signal aborted. */
