@@ -1,0 +1,75 @@
+import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
+
+/** States and reasons by libvirt's numbers. Source: libvirt-domain.h, virDomainState and its reasons. */
+export const CODE = {
+  booted: { state: 1, reason: 1 },
+  migrated: { state: 1, reason: 2 },
+  unpaused: { state: 1, reason: 5 },
+  wokenUp: { state: 1, reason: 8 },
+  pausedByUser: { state: 3, reason: 1 },
+  pausedMigrating: { state: 3, reason: 2 },
+  pausedSaving: { state: 3, reason: 3 },
+  pausedByIoError: { state: 3, reason: 5 },
+  asleep: { state: 7, reason: 0 },
+  panicked: { state: 6, reason: 1 },
+  offUnknown: { state: 5, reason: 0 },
+  offShutdown: { state: 5, reason: 1 },
+  offDestroyed: { state: 5, reason: 2 },
+  offCrashed: { state: 5, reason: 3 },
+  offMigrated: { state: 5, reason: 4 },
+  offSaved: { state: 5, reason: 5 },
+} as const satisfies Record<string, DomainStateCode>;
+
+/** Life-cycle events by libvirt's numbers. Source: libvirt-domain.h, virDomainEventType and its details. */
+export const EVENT = {
+  startedBooted: [2, 0],
+  startedMigrated: [2, 1],
+  startedWakeup: [2, 4],
+  suspendedPaused: [3, 0],
+  suspendedMigrated: [3, 1],
+  suspendedIoError: [3, 2],
+  resumedUnpaused: [4, 0],
+  resumedMigrated: [4, 1],
+  stoppedShutdown: [5, 0],
+  stoppedDestroyed: [5, 1],
+  stoppedCrashed: [5, 2],
+  stoppedMigrated: [5, 3],
+  stoppedSaved: [5, 4],
+  stoppedFailed: [5, 5],
+  shutdownByGuest: [6, 1],
+  shutdownByHost: [6, 2],
+  pmSuspended: [7, 0],
+  crashedPanicked: [8, 0],
+} as const satisfies Record<string, readonly [event: number, detail: number]>;
+
+/** What libvirt says of a domain's job; `refused` is what it says on the target of a migration. */
+export type Job = "none" | "outgoing" | "incoming" | "refused" | "hangs";
+
+/** One domain of a fake libvirtd. */
+export class FakeDomain {
+  readonly name: string;
+  readonly uuid: string;
+  id = -1;
+  code: DomainStateCode = CODE.offUnknown;
+  autostart = false;
+  job: Job = "none";
+  /** Milliseconds until the guest has obeyed a shutdown request; undefined: it never does. */
+  obeysAfterMs: number | undefined = 1000;
+  /** Whether a guest agent answers. */
+  hasAgent = false;
+  /** What a start fails with while set. */
+  startFailure: string | undefined;
+
+  constructor(name: string, uuid: string) {
+    this.name = name;
+    this.uuid = uuid;
+  }
+
+  get ref(): DomainRef {
+    return { name: this.name, uuid: this.uuid, id: this.id };
+  }
+
+  get isActive(): boolean {
+    return this.code.state !== 5;
+  }
+}

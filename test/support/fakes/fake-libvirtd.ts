@@ -1,0 +1,258 @@
+import { pause } from "../../../src/deadline.ts";
+import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
+import { ERROR_CODE, LibvirtCallError, LibvirtError } from "../../../src/libvirt/errors.ts";
+import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
+import { FakeHypervisor } from "./fake-hypervisor.ts";
+
+/** A session of a silent peer is given up after this: 5 s of silence and three questions 5 s apart. */
+const KEEPALIVE_MS = 20_000;
+const OPEN_MS = 5000;
+
+/** Between a guest's power-off and the end of its emulator. Measured with libvirt 9.0 and QEMU 7.2. */
+const END_MS = 220;
+
+const NEVER = new AbortController().signal;
+
+/** Source: libvirt-domain.h, virDomainShutdownFlagValues. */
+const BY_AGENT = 2;
+
+/** Processes that stand for emulators, where a test needs what /proc shows. */
+export interface EmulatorKeeper {
+  begin(name: string, uuid: string): Promise<void>;
+  end(uuid: string): Promise<void>;
+  lives(uuid: string): boolean;
+}
+
+/** An error reply as libvirtd sends it. */
+export function libvirtError(procedure: string, code: number, message: string): LibvirtError {
+  const nothing = { domain: 10, level: 2, str1: null, str2: null, str3: null, int1: 0, int2: 0 };
+  return new LibvirtError(procedure, { ...nothing, code, message });
+}
+
+/** A libvirtd without processes: domains, sessions, and the ways in which it fails. */
+export class FakeLibvirtd {
+  /** Every call that was sent, by its name. */
+  readonly calls: string[] = [];
+  /** Milliseconds that a start and a destroy take. */
+  startMs = 0;
+  destroyMs = 0;
+  readonly #domains = new Map<string, FakeDomain>();
+  readonly #sessions = new Set<FakeHypervisor>();
+  readonly #emulators: EmulatorKeeper | undefined;
+  #isUp = true;
+  #hung: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  #lastId = 0;
+
+  constructor(emulators?: EmulatorKeeper) {
+    this.#emulators = emulators;
+  }
+
+  /** Opens a session, as the product's opener does. */
+  async open(): Promise<FakeHypervisor> {
+    if (this.#hung !== undefined) {
+      await pause(OPEN_MS, NEVER);
+      throw new LibvirtCallError("timed out", "libvirtd did not answer the open");
+    }
+    if (!this.#isUp)
+      throw new LibvirtCallError("no socket", "connect ECONNREFUSED /run/libvirt/libvirt-sock");
+    const session = new FakeHypervisor(this);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Sessions that are open now. */
+  get sessions(): number {
+    return [...this.#sessions].filter((session) => !session.closed).length;
+  }
+
+  /** Answers a call; a hung libvirtd answers when it goes on. */
+  async answer<T>(_name: string, work: () => T | Promise<T>): Promise<T> {
+    await this.#hung?.over;
+    return work();
+  }
+
+  define(name: string, code: DomainStateCode = CODE.offUnknown): FakeDomain {
+    const serial = String(this.#domains.size + 1).padStart(12, "0");
+    const domain = new FakeDomain(name, `5c1b8d3c-0000-4000-8000-${serial}`);
+    this.#domains.set(name, domain);
+    this.#enter(domain, code);
+    return domain;
+  }
+
+  undefine(name: string): void {
+    this.#domains.delete(name);
+  }
+
+  all(): readonly FakeDomain[] {
+    return [...this.#domains.values()];
+  }
+
+  /** @throws {LibvirtError} 42 when there is no such domain */
+  named(name: string): FakeDomain {
+    const domain = this.#domains.get(name);
+    if (domain === undefined) {
+      throw libvirtError(
+        "lookup",
+        ERROR_CODE.NO_DOMAIN,
+        `Domain not found: no domain with matching name '${name}'`,
+      );
+    }
+    return domain;
+  }
+
+  /** @throws {LibvirtError} 42 when there is no such domain */
+  of(uuid: string): FakeDomain {
+    const domain = this.all().find((candidate) => candidate.uuid === uuid);
+    if (domain === undefined) throw libvirtError("lookup", ERROR_CODE.NO_DOMAIN, "Domain not found");
+    return domain;
+  }
+
+  /** @throws {LibvirtError} 84 on the target of a migration */
+  jobOf(uuid: string): { readonly type: number; readonly params: ReadonlyMap<string, unknown> } {
+    const { job } = this.of(uuid);
+    if (job === "refused") {
+      throw libvirtError(
+        "getJobStats",
+        ERROR_CODE.OPERATION_UNSUPPORTED,
+        "migration statistics are available only on the source host",
+      );
+    }
+    if (job === "hangs")
+      throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
+    if (job === "none") return { type: 0, params: new Map() };
+    return { type: 2, params: new Map([["operation", job === "outgoing" ? 5 : 4]]) };
+  }
+
+  async create(uuid: string): Promise<DomainRef> {
+    const domain = this.of(uuid);
+    if (domain.isActive) throw invalid("create", "domain is already running");
+    if (this.startMs > 0) await pause(this.startMs, NEVER);
+    if (domain.startFailure !== undefined) {
+      throw libvirtError("create", ERROR_CODE.INTERNAL_ERROR, domain.startFailure);
+    }
+    await this.#emulators?.begin(domain.name, uuid);
+    this.#enter(domain, CODE.booted, EVENT.resumedUnpaused, EVENT.startedBooted);
+    return domain.ref;
+  }
+
+  defineXml(xml: string): DomainRef {
+    const name = /<name>(.*?)<\/name>/.exec(xml)?.[1] ?? "";
+    return (this.#domains.get(name) ?? this.define(name)).ref;
+  }
+
+  async destroy(uuid: string): Promise<void> {
+    const domain = this.of(uuid);
+    if (!domain.isActive) throw invalid("destroy", "domain is not running");
+    if (this.destroyMs > 0) await pause(this.destroyMs, NEVER);
+    await this.#emulators?.end(uuid);
+    this.#enter(domain, CODE.offDestroyed, EVENT.shutdownByHost, EVENT.stoppedDestroyed);
+  }
+
+  shutdown(uuid: string, flags: number): void {
+    const domain = this.of(uuid);
+    if (!domain.isActive) throw invalid("shutdown", "domain is not running");
+    if (flags === BY_AGENT && !domain.hasAgent) {
+      throw libvirtError("shutdown", ERROR_CODE.AGENT_UNRESPONSIVE, "QEMU guest agent is not connected");
+    }
+    if (domain.obeysAfterMs === undefined) return;
+    setTimeout(() => void this.powerOff(domain.name), domain.obeysAfterMs);
+  }
+
+  resume(uuid: string): void {
+    this.#enter(this.of(uuid), CODE.unpaused, EVENT.resumedUnpaused);
+  }
+
+  pmWakeup(uuid: string): void {
+    this.#enter(this.of(uuid), CODE.wokenUp, EVENT.startedWakeup);
+  }
+
+  /** The guest powers itself off. */
+  async powerOff(name: string): Promise<void> {
+    const domain = this.named(name);
+    if (!domain.isActive) return;
+    this.#tell(domain, EVENT.shutdownByGuest);
+    await pause(END_MS, NEVER);
+    await this.end(name, CODE.offShutdown, EVENT.stoppedShutdown);
+  }
+
+  /** The emulator ends, in the way that the events tell. */
+  async end(
+    name: string,
+    code: DomainStateCode,
+    ...events: readonly (readonly [number, number])[]
+  ): Promise<void> {
+    const domain = this.named(name);
+    if (!domain.isActive) return;
+    await this.#emulators?.end(domain.uuid);
+    this.#enter(domain, code, ...events);
+  }
+
+  /** A running guest enters another state, its emulator lives on. */
+  becomes(name: string, code: DomainStateCode, ...events: readonly (readonly [number, number])[]): void {
+    this.#enter(this.named(name), code, ...events);
+  }
+
+  /** libvirtd ends; guests go on. */
+  stop(): void {
+    this.#isUp = false;
+    this.#loseSessions("end of file", "libvirtd closed the connection");
+  }
+
+  /** libvirtd comes back: no event tells of what happened meanwhile. */
+  start(): void {
+    this.#isUp = true;
+    for (const domain of this.all()) {
+      if (!domain.isActive) continue;
+      if (this.#hasLost(domain)) this.#enter(domain, CODE.offCrashed);
+      else if (domain.code.state === CODE.booted.state) domain.code = CODE.booted;
+    }
+  }
+
+  /** libvirtd is stopped by a signal or a lock: nothing is answered, and clients notice by its silence. */
+  hang(): void {
+    const resolvers: (() => void)[] = [];
+    const over = new Promise<void>((resolve) => resolvers.push(resolve));
+    this.#hung = { over, end: () => resolvers[0]?.() };
+    setTimeout(() => {
+      if (this.#hung?.over === over) this.#loseSessions("keepalive timeout", "libvirtd is silent");
+    }, KEEPALIVE_MS);
+  }
+
+  goOn(): void {
+    const hung = this.#hung;
+    this.#hung = undefined;
+    hung?.end();
+    for (const domain of this.all()) {
+      if (domain.isActive && this.#hasLost(domain)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
+    }
+  }
+
+  #hasLost({ uuid }: FakeDomain): boolean {
+    return this.#emulators !== undefined && !this.#emulators.lives(uuid);
+  }
+
+  #loseSessions(kind: string, message: string): void {
+    const sessions = [...this.#sessions];
+    this.#sessions.clear();
+    for (const session of sessions) session.lose(kind, message);
+  }
+
+  #enter(domain: FakeDomain, code: DomainStateCode, ...events: readonly (readonly [number, number])[]): void {
+    const wasActive = domain.id >= 0;
+    domain.code = code;
+    if (!domain.isActive) domain.id = -1;
+    else if (!wasActive) domain.id = this.#lastId += 1;
+    this.#tell(domain, ...events);
+  }
+
+  #tell(domain: FakeDomain, ...events: readonly (readonly [number, number])[]): void {
+    const { ref } = domain;
+    for (const [event, detail] of events) {
+      for (const session of this.#sessions) session.events.emit("lifecycle", { domain: ref, event, detail });
+    }
+  }
+}
+
+function invalid(procedure: string, why: string): LibvirtError {
+  return libvirtError(procedure, ERROR_CODE.OPERATION_INVALID, `Requested operation is not valid: ${why}`);
+}

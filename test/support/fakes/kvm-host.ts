@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
+import { KvmPlatform } from "../../../src/kvm/platform.ts";
+import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import { EmulatorProcesses } from "./emulator-processes.ts";
+import { FakeLibvirtd } from "./fake-libvirtd.ts";
+import { RecordingLog } from "./recording-log.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** The product's platform over a fake libvirtd, with a virtual clock and real processes for emulators. */
+export interface KvmHost {
+  readonly clock: VirtualClock;
+  readonly emulators: EmulatorProcesses;
+  readonly libvirtd: FakeLibvirtd;
+  readonly platform: KvmPlatform;
+  readonly settings: { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
+  readonly log: RecordingLog;
+  readonly runDirectory: string;
+  stop(): Promise<void>;
+}
+
+/** Makes a host whose platform is connected. */
+export async function makeKvmHost(
+  wrap: (session: Hypervisor) => Hypervisor = (session) => session,
+): Promise<KvmHost> {
+  const runDirectory = await mkdtemp(join(tmpdir(), "kvm-host-"));
+  const clock = new VirtualClock();
+  const emulators = new EmulatorProcesses(runDirectory, (work) => clock.hold(work));
+  const libvirtd = new FakeLibvirtd(emulators);
+  const log = new RecordingLog();
+  const settings = {
+    overrides: new Map(),
+    guestPowerOff: "fault" as const,
+    autostart: "clear" as const,
+    shutdown: "acpi" as const,
+    runDirectory,
+  };
+  const platform = new KvmPlatform({
+    open: async () => wrap(await libvirtd.open()),
+    settings: () => settings,
+    log,
+  });
+  const ending = new AbortController();
+  const running = platform.run(ending.signal);
+  await clock.settle();
+  return {
+    clock,
+    emulators,
+    libvirtd,
+    platform,
+    settings,
+    log,
+    runDirectory,
+    async stop() {
+      ending.abort();
+      await running;
+      await emulators.endAll();
+      clock.stop();
+      await rm(runDirectory, { recursive: true });
+    },
+  };
+}
