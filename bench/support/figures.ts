@@ -13,7 +13,7 @@ export function quantile(values: readonly number[], part: number): number {
 }
 
 /** With at most two digits after the point. */
-export function rounded(value: number): number {
+function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DEFAULT_TAIL, type TailEncoding } from "./arguments.ts";
@@ -77,6 +78,7 @@ export class EngineStandIn implements ClusterMember {
     this.log = new EngineLog(options.system, options.logFile);
     this.binDirectory = join(resolve(options.workDirectory), "bin");
     this.#runner = this.#newRunner();
+    setMaxListeners(0, this.#stopping.signal); // each resource listens
     this.#hares = new HaresServer(
       (argv) => this.#runHares(argv),
       (argv) => this.#logHares(argv),
