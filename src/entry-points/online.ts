@@ -1,6 +1,7 @@
-import { AgentError } from "../agent-error.ts";
+import { AgentError, hasCode } from "../agent-error.ts";
+import { abortError } from "../deadline.ts";
 import type { Reading } from "../platform.ts";
-import type { GuestContext } from "./context.ts";
+import type { GuestContext, OnlineContext } from "./context.ts";
 
 /** Exit codes are eight bits: a longer delay before the first monitor cannot be handed to the framework. */
 const LARGEST_EXIT_CODE = 255;
@@ -15,7 +16,7 @@ const WATCH_MS = 1000;
  * @returns the exit code: seconds that the framework waits before its first monitor
  * @throws {AgentError} when the guest does not run; the engine learns it from its monitors
  */
-export async function online(context: GuestContext, signal: AbortSignal): Promise<number> {
+export async function online(context: OnlineContext, signal: AbortSignal): Promise<number> {
   const { attributes, platform, log } = context;
   const before = await platform.read(attributes.guestName, signal);
   if (before.active === true) {
@@ -25,6 +26,7 @@ export async function online(context: GuestContext, signal: AbortSignal): Promis
   await platform.prepare(attributes, signal);
   // an emulator that the hypervisor has lost sight of still holds the guest's disks
   await platform.proveStopped(attributes.guestName, signal);
+  await context.onStarting();
   await platform.start(attributes.guestName, signal);
   log.info({}, "guest started");
   await platform.claim(attributes.guestName, signal);
@@ -56,13 +58,16 @@ async function bringBack(context: GuestContext, reading: Reading, signal: AbortS
 /** Waits here for what an exit code cannot carry; a guest that ends meanwhile needs no further patience. */
 async function delayCode(context: GuestContext, signal: AbortSignal): Promise<number> {
   const { attributes, platform } = context;
-  const delayS = attributes.delayAfterGuestOnlineS;
-  const until = performance.now() + Math.max(0, delayS - LARGEST_EXIT_CODE) * 1000;
+  const end = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
+  const until = end - LARGEST_EXIT_CODE * 1000;
   while (performance.now() < until && !signal.aborted) {
     await platform.nextChange(attributes.guestName, Math.min(WATCH_MS, until - performance.now()), signal);
     if (await hasEnded(context, signal)) return 0;
   }
-  return Math.min(delayS, LARGEST_EXIT_CODE);
+  // at the deadline the framework gets what is left of the delay; a clean wants no patience with this guest
+  if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) throw abortError(signal);
+  const leftS = Math.ceil((end - performance.now()) / 1000);
+  return Math.min(Math.max(0, leftS), LARGEST_EXIT_CODE);
 }
 
 async function hasEnded({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<boolean> {
