@@ -33,7 +33,9 @@ export class GuestQueue {
   async run<T>(guest: string, { name, takesOver, work }: Operation<T>, signal: AbortSignal): Promise<T> {
     throwIfAborted(signal);
     const entries = this.#guests.get(guest) ?? [];
-    if (entries.length > WAITING_AT_MOST) {
+    // a clean ends what waits, so only other cleans can be too many for it
+    const others = takesOver ? entries.filter((entry) => entry.takesOver) : entries;
+    if (others.length > WAITING_AT_MOST) {
       throw new AgentError(
         "REFUSED",
         `${name} of ${guest}: ${WAITING_AT_MOST} operations wait for this guest already`,
