@@ -61,6 +61,9 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   );
   // only now: a daemon that does not get the socket leaves alone what the other one writes
   await book.load();
+  for (const { registration } of book.all()) {
+    platform.recall(registration.attributes.guestName, registration.uuid);
+  }
   loading.open();
   const claiming = claimAll(book, platform, ending.signal);
   const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming]);

@@ -2,7 +2,7 @@ import { defaultTimeoutS, fallbackExitCode, isActionToken } from "../ipc/entry-p
 import { type EntryPointReply, type EntryPointRequest as IpcRequest, kindOf } from "../ipc/protocol.ts";
 import { AgentError, messageOf } from "../src/agent-error.ts";
 import type { Attributes } from "../src/attributes.ts";
-import { withDeadline } from "../src/deadline.ts";
+import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import {
   attributesOf,
@@ -29,6 +29,9 @@ const MARGIN = { share: 0.1, leastMs: 2000 } as const;
 
 /** Names of resources come from outside: a stream of invented ones must not grow without end. */
 const COMPLAINTS_AT_MOST = 10_000;
+
+/** Work that does not heed its deadline (a hung disk) is left behind after this; the shim waits no longer. */
+const LATE_MS = 500;
 
 /** Checking autostart is a courtesy at open; it must not keep the framework waiting. */
 const CLAIM_MS = 5000;
@@ -102,7 +105,7 @@ export class Dispatcher {
     // a monitor nobody waits for is given up; what changes a guest goes on when its shim is killed
     const parents = entryPoint === "monitor" ? [this.#ending, ipc.signal] : [this.#ending];
     const result = await withDeadline(limitMs, `${entryPoint} of resource ${resource}`, parents, (signal) =>
-      this.#entryPoint(request, limitMs, log, signal),
+      orLate(this.#entryPoint(request, limitMs, log, signal), LATE_MS, signal),
     );
     const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
     if (entryPoint === "monitor") this.#complaints.delete(resource);

@@ -105,8 +105,7 @@ export class Follower {
     const { registration } = record;
     // an entry point at work tells the engine itself, and its own doing is no news
     if (!registration.watched || record.operation !== undefined) return;
-    if (registration.stopping && reading.active === false)
-      void this.#parts.book.change(record, { stopping: false });
+    if (registration.stopping && reading.active === false) void this.#endStop(record);
     if (registration.lastAnswer === undefined) return;
 
     const answer = answerOf(reading, registration);
@@ -120,10 +119,22 @@ export class Follower {
     if (!awaited) this.#parts.prober.request(resource, monitorExitCode(answer.state));
   }
 
+  /** The hypervisor's word is not enough to call a stop ended. */
+  async #endStop(record: ResourceRecord): Promise<void> {
+    const { book, log, platform } = this.#parts;
+    try {
+      await platform.proveStopped(guestOf(record), new AbortController().signal);
+      if (record.operation === undefined) await book.change(record, { stopping: false });
+    } catch (error) {
+      log.debug({ resource: record.registration.resource, err: error }, "guest is not proved stopped yet");
+    }
+  }
+
   #note(record: ResourceRecord, reading: Reading): void {
     const { log } = this.#parts;
     const before = record.lastReading?.reading;
     record.lastReading = { reading, at: new Date() };
+    this.#parts.book.learn(record, reading);
     const { resource } = record.registration;
     const about = {
       resource,

@@ -37,7 +37,8 @@ async function run(options: HaresOptions, args: readonly string[], signal: Abort
     const child = spawn(options.command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
     const { code, output, complaint } = await finished(child, what, limit);
     if (code === 0) return output;
-    const words = (complaint || output).split("\n")[0] ?? "";
+    // what it prints for -value may be a password: only its complaint is quoted
+    const words = (complaint || (args[0] === "-value" ? "" : output)).split("\n")[0] ?? "";
     throw new AgentError("REFUSED", `${what} ended with ${code}: ${words}`);
   });
 }

@@ -18,6 +18,15 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_PATHS, censor: "[secret]" },
     },
-    stream ?? pino.destination({ dest: 1, sync: true }),
+    stream ?? standardOutput(),
   );
+}
+
+/** A log that cannot be written (a full disk, a reader that went away) costs its lines, never the daemon. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true });
+  output.on("error", () => {
+    // there is no other place to say it
+  });
+  return output;
 }

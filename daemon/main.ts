@@ -53,8 +53,11 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   const log = createLogger(first.log.level);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
-    log.error({ err: error }, "a defect nobody foresaw, the daemon ends and guests are left as they are");
-    process.exit(EXIT.failed);
+    try {
+      log.error({ err: error }, "a defect nobody foresaw, the daemon ends and guests are left as they are");
+    } finally {
+      process.exit(EXIT.failed);
+    }
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
   process.on("SIGHUP", () => {

@@ -1,4 +1,4 @@
-import { AgentError } from "../src/agent-error.ts";
+import { AgentError, hasCode } from "../src/agent-error.ts";
 import { type Attributes, environmentOf } from "../src/attributes.ts";
 import type { Engine } from "../src/engine.ts";
 import { currentAttributes, isEngineSilent, warnOfShortDelays } from "../src/entry-points/attr-changed.ts";
@@ -9,10 +9,13 @@ import { offline } from "../src/entry-points/offline.ts";
 import { online } from "../src/entry-points/online.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform } from "../src/platform.ts";
-import { guestKey } from "../src/resource.ts";
+import { guestKey, type Registration } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+
+/** The hypervisor's share of a monitor's time; the rest is for other proof. */
+const HYPERVISOR_SHARE = 0.6;
 
 /** What operations on guests need. */
 export interface OperationParts {
@@ -48,12 +51,15 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
       ...contextOf(parts, call),
       facts: () => record.registration,
       epoch: () => record.epoch,
+      patienceMs: call.budgetMs * HYPERVISOR_SHARE,
     },
     signal,
   );
+  if (reading !== undefined) parts.book.learn(record, reading);
   const fields = { state: stateText(answer.state), reason: answer.reason };
   const exitCode = monitorExitCode(answer.state);
-  if (signal.aborted) return { exitCode, fields };
+  // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
+  if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
   const told = parts.book.told(record, { state: answer.state, active: reading?.active === true });
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
@@ -68,11 +74,28 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
   const { record, attributes } = call;
   const exitCode = await operate(parts, call, "online", signal, async (inTurn) => {
     await parts.book.change(record, { stopping: false });
-    return online(contextOf(parts, call), inTurn);
+    return onlineDurably(parts, call, inTurn);
   });
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
   parts.look(attributes.guestName);
   return { exitCode };
+}
+
+/** Whatever becomes of this process, the next one knows that a start may still happen. */
+async function onlineDurably(parts: OperationParts, call: Call, signal: AbortSignal): Promise<number> {
+  const { record } = call;
+  const answered = async () => {
+    if (record.registration.starting) await parts.book.change(record, { starting: false });
+  };
+  const onStarting = () => parts.book.change(record, { starting: true });
+  try {
+    const exitCode = await online({ ...contextOf(parts, call), onStarting }, signal);
+    await answered();
+    return exitCode;
+  } catch (error) {
+    if (!hasCode(error, "CANCELLED", "TIMED_OUT", "PLATFORM_DOWN")) await answered();
+    throw error;
+  }
 }
 
 /** Asks the guest to stop and waits for it. */
@@ -88,7 +111,12 @@ export function runClean(
   signal: AbortSignal,
 ): Promise<Result> {
   return stop(parts, call, "clean", signal, (inTurn) =>
-    clean(contextOf(parts, call), reason, call.budgetMs, inTurn),
+    clean(
+      { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
+      reason,
+      call.budgetMs,
+      inTurn,
+    ),
   );
 }
 
@@ -112,7 +140,7 @@ export async function runAttrChanged(
     );
   }
   await operate(parts, call, "attr_changed", signal, async () => {
-    await parts.book.change(record, { attributes });
+    await parts.book.adopt(record, attributes);
   });
   warnOfShortDelays(attributes, log);
   requireKvm(resource, attributes);
@@ -145,10 +173,15 @@ async function stop(
   const { stopped } = await operate(parts, call, name, signal, async (inTurn) => {
     await parts.book.change(record, { stopping: true });
     const result = await work(inTurn);
-    if (result.stopped) await parts.book.change(record, { stopping: false });
+    if (result.stopped) await parts.book.change(record, stopEnded(name));
     return result;
   });
   return { exitCode: 0, fields: { stopped } };
+}
+
+/** Only clean brings out a start that libvirt has not answered. */
+function stopEnded(name: "offline" | "clean"): Partial<Registration> {
+  return name === "clean" ? { stopping: false, starting: false } : { stopping: false };
 }
 
 async function operate<T>(

@@ -18,7 +18,6 @@ interface Request {
   again: boolean;
   /** The engine was told while the request ran. */
   settled: boolean;
-  failing: boolean;
 }
 
 /**
@@ -30,6 +29,8 @@ export class Prober {
   readonly #log: Log;
   readonly #signal: AbortSignal;
   readonly #requests = new Map<string, Request>();
+  /** Resources whose last request the engine did not take. */
+  readonly #failing = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
@@ -78,12 +79,11 @@ export class Prober {
       if (this.#signal.aborted) return;
       await this.#engine.probe(resource, this.#signal);
       this.#log.info({ resource, code: request.news }, "engine asked to probe");
-      if (request.failing) this.#log.info({ resource }, "engine answers again");
-      request.failing = false;
+      if (this.#failing.delete(resource)) this.#log.info({ resource }, "engine answers again");
     } catch (error) {
-      if (!request.failing)
+      if (!this.#failing.has(resource))
         this.#log.warn({ resource, reason: messageOf(error) }, "engine cannot be asked to probe");
-      request.failing = true;
+      this.#failing.add(resource);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();
@@ -108,5 +108,5 @@ export class Prober {
 }
 
 function newRequest(news: number): Request {
-  return { news, nextAt: 0, waitMs: 0, running: false, again: false, settled: false, failing: false };
+  return { news, nextAt: 0, waitMs: 0, running: false, again: false, settled: false };
 }

@@ -26,6 +26,8 @@ const fileSchema = z.strictObject({
   resource: text,
   watched: z.boolean(),
   stopping: z.boolean(),
+  starting: z.boolean(),
+  uuid: optional,
   lastAnswer: z.strictObject({ state, active: z.boolean() }).optional(),
   attributes: z.strictObject({
     guestName: text,

@@ -3,7 +3,7 @@ import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
-import type { Registration } from "../src/resource.ts";
+import { guestKey, type Registration } from "../src/resource.ts";
 import { sameState, stateText } from "../src/resource-state.ts";
 import type { RegistrationStore } from "./registration-store.ts";
 
@@ -64,12 +64,37 @@ export class ResourceBook {
     return this.all().filter((record) => record.registration.attributes.guestName === guest);
   }
 
-  /** The record of a resource, made or refreshed with the attributes of the request at hand. */
+  /**
+   * The record of a resource, made or refreshed with the attributes of the request at hand. Another guest or
+   * environment takes effect between operations only: until then the resource is what the operation began with.
+   */
   refresh(resource: string, attributes: Attributes): ResourceRecord {
     const record = this.#records.get(resource);
-    if (record === undefined) return this.#add({ resource, attributes, watched: true, stopping: false });
-    if (!sameAttributes(record.registration.attributes, attributes)) void this.change(record, { attributes });
+    if (record === undefined)
+      return this.#add({ resource, attributes, watched: true, stopping: false, starting: false });
+    const isOther = guestKey(record.registration.attributes) !== guestKey(attributes);
+    if (isOther && record.operation !== undefined) return record;
+    if (!sameAttributes(record.registration.attributes, attributes)) void this.adopt(record, attributes);
     return record;
+  }
+
+  /** Takes attributes over. What was known of another guest says nothing of this one. */
+  adopt(record: ResourceRecord, attributes: Attributes): Promise<void> {
+    const isOther = guestKey(record.registration.attributes) !== guestKey(attributes);
+    if (!isOther) return this.change(record, { attributes });
+    record.onlineUntil = 0;
+    record.lastReading = undefined;
+    const fresh = { lastAnswer: undefined, stopping: false, starting: false, uuid: undefined };
+    return this.change(record, { attributes, ...fresh });
+  }
+
+  /** Keeps what a reading proves for a later process: the guest's UUID, and that an unanswered start has happened. */
+  learn(record: ResourceRecord, reading: Reading): void {
+    const { starting, uuid } = record.registration;
+    const started = starting && reading.active === true && record.operation === undefined;
+    const isNewUuid = reading.uuid !== undefined && reading.uuid !== uuid;
+    if (!started && !isNewUuid) return;
+    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid });
   }
 
   /** Starts anew with a resource: it is watched, and the engine has been told nothing yet. */

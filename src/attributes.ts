@@ -143,7 +143,8 @@ function reader(resource: string, tuples: Tuples) {
 
   const scalar = (attribute: string): string | undefined => {
     const values = tuples.get(attribute) ?? [];
-    if (values.length > 1) throw refuse(attribute, values.join(" "), "takes one value");
+    // the values are not shown: a shifted argument list may hold the password among them
+    if (values.length > 1) throw refuse(attribute, `${values.length} values`, "takes one value");
     return set(values[0]);
   };
 

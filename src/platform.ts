@@ -33,6 +33,8 @@ export interface PlatformEvents {
 export interface StopBudget {
   /** milliseconds after which the platform may end the emulator itself */
   readonly patienceMs: number;
+  /** A start of this guest was asked, perhaps by an earlier process, whose answer nobody got. */
+  readonly startMayBePending: boolean;
 }
 
 /** One thing that validation of a resource's environment found. */
@@ -54,9 +56,10 @@ export interface Platform {
   /**
    * Reads one guest, beginning after the call. An undefined guest is a reading (OFFLINE), not an error.
    *
+   * @param patienceMs how long the hypervisor is waited for at most before other proof is looked for
    * @throws {AgentError} PLATFORM_DOWN, NOT_ALLOWED, TIMED_OUT when nothing can be proved
    */
-  read(guest: string, signal: AbortSignal): Promise<Reading>;
+  read(guest: string, signal: AbortSignal, patienceMs?: number): Promise<Reading>;
 
   /** Reads many guests at the cost of about one call; guests that are not defined here are included. */
   readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>>;
@@ -91,6 +94,9 @@ export interface Platform {
 
   /** Checks what a resource needs of its environment; an empty list means all is well. */
   validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]>;
+
+  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it. */
+  recall(guest: string, uuid: string | undefined): void;
 
   /** Drops what is remembered of a guest that is no longer kept. */
   forget(guest: string): void;

@@ -9,6 +9,10 @@ export interface Registration {
   readonly watched: boolean;
   /** True from the start of an offline or clean until the emulator is proved gone. */
   readonly stopping: boolean;
+  /** True from before a start is asked until its answer is known: it may happen late. */
+  readonly starting: boolean;
+  /** The UUID that the platform gave last. */
+  readonly uuid?: string | undefined;
   readonly lastAnswer?: LastAnswer | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { GuestContext, StopResult } from "./context.ts";
+import type { CleanContext, StopResult } from "./context.ts";
 
 /** Why the framework runs clean. Source: Agent Developer's Guide, clean reason codes. */
 const REASONS: ReadonlyMap<number, string> = new Map([
@@ -17,13 +17,13 @@ const REASONS: ReadonlyMap<number, string> = new Map([
  * @throws {AgentError} STILL_RUNNING and others: the clean has failed and the engine tries again
  */
 export async function clean(
-  { attributes, platform, log }: GuestContext,
+  { attributes, platform, log, startMayBePending }: CleanContext,
   reason: number | undefined,
   budgetMs: number,
   signal: AbortSignal,
 ): Promise<StopResult> {
   log.info({ reason: reasonText(reason) }, "guest is being ended by force");
-  await platform.destroy(attributes.guestName, { patienceMs: budgetMs / 2 }, signal);
+  await platform.destroy(attributes.guestName, { patienceMs: budgetMs / 2, startMayBePending }, signal);
   log.info({}, "guest is proved gone");
   return { stopped: true };
 }

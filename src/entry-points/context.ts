@@ -11,11 +11,25 @@ export interface GuestContext {
   readonly log: Log;
 }
 
+/** What online needs beside it. */
+export interface OnlineContext extends GuestContext {
+  /** Called before the start is asked: from then on it may happen, whatever becomes of the answer. */
+  onStarting(): Promise<void>;
+}
+
+/** What clean needs beside it. */
+export interface CleanContext extends GuestContext {
+  /** A start was asked before whose answer nobody got. */
+  readonly startMayBePending: boolean;
+}
+
 /** What monitor needs beside it: the facts about the resource as they stand when it asks. */
 export interface MonitorContext extends GuestContext {
   facts(): AnswerFacts;
   /** Grows at every event of the guest and at the end of every operation on it. */
   epoch(): number;
+  /** How long the hypervisor is waited for before other proof is looked for; leaves time for that. */
+  readonly patienceMs: number;
 }
 
 /** How a stop ended: whether the emulator is proved gone. */

@@ -23,7 +23,7 @@ export interface MonitorResult {
  */
 export async function monitor(context: MonitorContext, signal: AbortSignal): Promise<MonitorResult> {
   try {
-    const reading = await freshReading(context, signal);
+    const reading = await proved(context, await freshReading(context, signal), signal);
     return { answer: answerOf(reading, context.facts()), reading };
   } catch (error) {
     if (!hasCode(error, "PLATFORM_DOWN", "NOT_ALLOWED", "TIMED_OUT", "CANCELLED")) {
@@ -36,7 +36,23 @@ export async function monitor(context: MonitorContext, signal: AbortSignal): Pro
 async function freshReading(context: MonitorContext, signal: AbortSignal): Promise<Reading> {
   for (let attempt = 1; ; attempt++) {
     const epoch = context.epoch();
-    const reading = await context.platform.read(context.attributes.guestName, signal);
+    const reading = await context.platform.read(context.attributes.guestName, signal, context.patienceMs);
     if (epoch === context.epoch() || attempt === READINGS_AT_MOST) return reading;
+  }
+}
+
+/**
+ * While the guest is being stopped, and at the first look, the hypervisor's word for "not running" is not enough:
+ * it may have lost sight of an emulator that lives.
+ */
+async function proved(context: MonitorContext, reading: Reading, signal: AbortSignal): Promise<Reading> {
+  const { stopping, lastAnswer } = context.facts();
+  if (reading.active !== false || (!stopping && lastAnswer !== undefined)) return reading;
+  try {
+    await context.platform.proveStopped(context.attributes.guestName, signal);
+    return reading;
+  } catch (error) {
+    if (!hasCode(error, "STILL_RUNNING")) throw error;
+    return { ...reading, active: true, reason: `${reading.reason}, but ${error.message}` };
   }
 }

@@ -25,31 +25,31 @@ export async function offline(context: GuestContext, signal: AbortSignal): Promi
   if (before.active === false) return proved(context, signal);
   if (!(await awake(context, before, signal))) return { stopped: false };
 
-  await platform.requestShutdown(guest, signal);
+  const asked = await ask(context, signal);
   const boundS = attributes.delayAfterGuestOfflineS;
   if (boundS === 0) {
-    log.info({}, "shutdown requested, nothing is waited for");
+    if (asked) log.info({}, "shutdown requested, nothing is waited for");
     return { stopped: false };
   }
   return withDeadline(boundS * 1000, `offline of ${guest}`, [signal], (bounded) =>
-    followShutdown(context, bounded, signal),
+    followShutdown(context, repeater(asked), bounded, signal),
   );
 }
 
 /** Ends when the guest has stopped or the bound has passed; only the caller's own signal is an error. */
 async function followShutdown(
   context: GuestContext,
+  repeat: Repeater,
   bounded: AbortSignal,
   signal: AbortSignal,
 ): Promise<StopResult> {
   const { attributes, platform, log } = context;
   const guest = attributes.guestName;
-  const repeat = repeater();
   while (!bounded.aborted) {
     await platform.nextChange(guest, LOOK_MS, bounded);
     const reading = await lookOnce(context, bounded);
     if (reading?.active === false && (await isProved(context, bounded))) return { stopped: true };
-    if (reading !== undefined && isRunning(reading) && repeat.isDue()) await askAgain(context, bounded);
+    if (reading !== undefined && isRunning(reading) && repeat.isDue()) await ask(context, bounded);
   }
   throwIfAborted(signal);
   log.warn(
@@ -59,9 +59,14 @@ async function followShutdown(
   return { stopped: false };
 }
 
-function repeater() {
+interface Repeater {
+  isDue(): boolean;
+}
+
+/** @param asked false: the first request failed, and the next one is due at once */
+function repeater(asked: boolean): Repeater {
   let at = 0;
-  let due = performance.now() + REPEAT_MS[0];
+  let due = performance.now() + (asked ? REPEAT_MS[0] : 0);
   return {
     isDue(): boolean {
       if (performance.now() < due) return false;
@@ -77,12 +82,15 @@ function isRunning(reading: Reading): boolean {
   return reading.active === true && reading.state.kind === "ONLINE" && reading.state.confidence === 100;
 }
 
-async function askAgain({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<void> {
+/** A request that fails (libvirtd is being restarted) is no end: there is time to repeat it. */
+async function ask({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<boolean> {
   try {
     await platform.requestShutdown(attributes.guestName, signal);
-    log.debug({}, "shutdown requested again");
+    return true;
   } catch (error) {
-    log.debug({ err: error }, "shutdown could not be requested again");
+    throwIfAborted(signal);
+    log.warn({ err: error }, "shutdown could not be requested");
+    return false;
   }
 }
 

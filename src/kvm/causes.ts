@@ -30,6 +30,8 @@ interface Run {
   shutdown: number | undefined;
   ourStop: boolean;
   ended: EndCause | undefined;
+  /** The count of events when it ended. */
+  endedAt: number;
 }
 
 /** Follows the events of all domains and says how each one's last run ended. */
@@ -38,8 +40,13 @@ export interface Causes {
   add(event: DomainLifecycle): void;
   /** From now on, until the next start, an end of this domain is our own doing. */
   stopAsked(uuid: string): void;
-  /** The domain was read active: an end remembered of it is that of an earlier run, whose successor nobody saw start. */
-  seenActive(uuid: string): void;
+  /** The number of events taken so far: note it when a question is sent. */
+  count(): number;
+  /**
+   * The answer to a question that was sent at `count` says active: an end that was known before belongs to an
+   * earlier run, whose successor nobody saw start. A later end overtook the answer and stays.
+   */
+  seenActive(uuid: string, count: number): void;
   /** Events may have been missed: announcements no longer explain the next end. */
   eventsLost(): void;
   /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
@@ -53,8 +60,9 @@ export interface Causes {
  */
 export function createCauses(): Causes {
   const runs = new Map<string, Run>();
+  let events = 0;
   const runOf = (uuid: string): Run => {
-    const run = runs.get(uuid) ?? { shutdown: undefined, ourStop: false, ended: undefined };
+    const run = runs.get(uuid) ?? { shutdown: undefined, ourStop: false, ended: undefined, endedAt: 0 };
     runs.set(uuid, run);
     return run;
   };
@@ -64,18 +72,22 @@ export function createCauses(): Causes {
 
   return {
     add({ domain, event, detail }) {
+      events += 1;
       if (event === EVENT.started) restart(domain.uuid);
       if (event === EVENT.shutdown) runOf(domain.uuid).shutdown = detail;
       if (event === EVENT.stopped) {
         const run = runOf(domain.uuid);
         run.ended = causeOf(run, detail);
+        run.endedAt = events;
       }
     },
     stopAsked(uuid) {
       runOf(uuid).ourStop = true;
     },
-    seenActive(uuid) {
-      if (runs.get(uuid)?.ended !== undefined) restart(uuid);
+    count: () => events,
+    seenActive(uuid, count) {
+      const run = runs.get(uuid);
+      if (run?.ended !== undefined && run.endedAt <= count) restart(uuid);
     },
     eventsLost() {
       for (const run of runs.values()) run.shutdown = undefined;

@@ -1,11 +1,5 @@
 import { AgentError, type ErrorCode } from "../agent-error.ts";
-import {
-  isAccessDenied,
-  isConnectionLost,
-  isNoDomain,
-  LibvirtCallError,
-  LibvirtError,
-} from "../libvirt/errors.ts";
+import { isAccessDenied, isNoDomain, LibvirtCallError, LibvirtError } from "../libvirt/errors.ts";
 
 /**
  * Translates an error of the binding to the agent's own, by number and kind, with libvirt's words kept.
@@ -20,7 +14,6 @@ export function agentErrorOf(error: unknown, doing: string): AgentError {
 
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof LibvirtCallError) return CALL_CODES[error.kind];
-  if (isConnectionLost(error)) return "PLATFORM_DOWN";
   if (isNoDomain(error)) return "GUEST_NOT_FOUND";
   if (isAccessDenied(error)) return "NOT_ALLOWED";
   return error instanceof LibvirtError ? "REFUSED" : "PROTOCOL";
@@ -39,5 +32,5 @@ const CALL_CODES: Readonly<Record<LibvirtCallError["kind"], ErrorCode>> = {
 
 /** True when libvirt gave no answer at all: only then may the emulator be asked instead. */
 export function isNoAnswer(error: unknown): boolean {
-  return error instanceof LibvirtCallError || isConnectionLost(error);
+  return error instanceof LibvirtCallError;
 }

@@ -1,4 +1,4 @@
-import type { EmulatorIdentity } from "./emulator.ts";
+import type { EmulatorIdentity } from "./emulator-facts.ts";
 
 /** What is remembered of one guest between readings. Never answers a monitor by itself. */
 export interface GuestMemory {
@@ -8,14 +8,20 @@ export interface GuestMemory {
   runId: number | undefined;
   /** The emulator of that run, while the last proved state is running. */
   emulator: EmulatorIdentity | undefined;
+  /** Grows with each reading, so that one that was overtaken leaves no trace. */
+  readings: number;
   /** The last state in words, so that entering an alarming one is logged once. */
   lastWords: string | undefined;
   /** A start that libvirt has not answered yet; it cannot be cancelled. */
   pendingStart: Promise<unknown> | undefined;
-  /** A start whose connection was lost before its answer: only a libvirt that answers again can tell. */
-  unsureStart: boolean;
-  /** A shutdown request that libvirt has not answered yet. */
+  /** Whether libvirt answered the last start of this process. */
+  startAnswered: boolean;
+  /** A shutdown request that is under way. */
   pendingShutdown: Promise<unknown> | undefined;
+  /** Until then (performance.now) no shutdown is requested: the last one hangs in libvirt. */
+  noShutdownBefore: number;
+  /** Until then no job statistics are asked for: the last question hangs in libvirt. */
+  noJobBefore: number;
 }
 
 /** The memory of all guests, by name. */
@@ -29,14 +35,21 @@ export class GuestMemories {
         uuid: undefined,
         runId: undefined,
         emulator: undefined,
+        readings: 0,
         lastWords: undefined,
         pendingStart: undefined,
-        unsureStart: false,
+        startAnswered: false,
         pendingShutdown: undefined,
+        noShutdownBefore: 0,
+        noJobBefore: 0,
       };
       this.#byName.set(guest, memory);
     }
     return memory;
+  }
+
+  has(guest: string): boolean {
+    return this.#byName.has(guest);
   }
 
   names(): readonly string[] {
@@ -45,10 +58,5 @@ export class GuestMemories {
 
   forget(guest: string): void {
     this.#byName.delete(guest);
-  }
-
-  /** libvirtd ended: what it was asked and had not answered died with it. */
-  libvirtEnded(): void {
-    for (const memory of this.#byName.values()) memory.unsureStart = false;
   }
 }

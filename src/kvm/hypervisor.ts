@@ -74,6 +74,7 @@ export interface Hypervisor {
   defineXml(xml: string, flags: number, options?: Limits): Promise<DomainRef>;
   destroy(uuid: string, flags: number, options?: Limits): Promise<void>;
   shutdown(uuid: string, flags: number, options?: Limits): Promise<void>;
+  suspend(uuid: string, options?: Limits): Promise<void>;
   resume(uuid: string, options?: Limits): Promise<void>;
   pmWakeup(uuid: string, options?: Limits): Promise<void>;
   getAutostart(uuid: string, options?: Limits): Promise<boolean>;

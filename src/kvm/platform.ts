@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
-import { pause } from "../deadline.ts";
+import { pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
 import { type Causes, createCauses } from "./causes.ts";
@@ -10,6 +10,7 @@ import { type CloseWords, Lane } from "./lane.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
+import { ShutdownRequester } from "./shutdown-requester.ts";
 import { Starter } from "./starter.ts";
 import { Stopper } from "./stopper.ts";
 
@@ -32,10 +33,10 @@ export class KvmPlatform implements Platform {
   readonly #causes: Causes = createCauses();
   readonly #memories = new GuestMemories();
   readonly #watch: Lane;
-  readonly #control: Lane;
-  readonly #urgent: Lane;
+  readonly #others: readonly Lane[];
   readonly #reader: Reader;
   readonly #starter: Starter;
+  readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
 
@@ -50,22 +51,29 @@ export class KvmPlatform implements Platform {
       onLost: (reason) => this.#lost(reason),
       log,
     });
-    const onLost = (reason: CloseWords) => this.#controlLost(reason);
-    this.#control = new Lane({ name: "control", speaks: false, open, onLost, log });
-    this.#urgent = new Lane({ name: "urgent", speaks: false, open, log });
+    // lanes of their own: what hangs in one kind of calls must not keep the other kinds waiting
+    const lane = (name: string) => new Lane({ name, speaks: false, open, log });
+    const [slow, start, shutdown, destroyLane] = [
+      lane("slow"),
+      lane("start"),
+      lane("shutdown"),
+      lane("destroy"),
+    ];
+    this.#others = [slow, start, shutdown, destroyLane];
     const parts = { causes: this.#causes, memories: this.#memories, settings, log };
-    this.#reader = new Reader({ ...parts, watch: this.#watch });
-    this.#starter = new Starter({ ...parts, control: this.#control });
-    this.#stopper = new Stopper({ ...parts, control: this.#control, urgent: this.#urgent });
-    this.#preparer = new Preparer({ ...parts, urgent: this.#urgent });
+    this.#reader = new Reader({ ...parts, watch: this.#watch, slow });
+    this.#starter = new Starter({ ...parts, lane: start });
+    this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
+    this.#stopper = new Stopper({ ...parts, destroyLane, slow });
+    this.#preparer = new Preparer({ ...parts, lane: slow });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#watch.run(signal), this.#control.run(signal), this.#urgent.run(signal)]);
+    await Promise.all([this.#watch, ...this.#others].map((lane) => lane.run(signal)));
   }
 
-  read(guest: string, signal: AbortSignal): Promise<Reading> {
-    return this.#reader.read(guest, signal);
+  read(guest: string, signal: AbortSignal, patienceMs?: number): Promise<Reading> {
+    return this.#reader.read(guest, signal, patienceMs);
   }
 
   readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
@@ -99,7 +107,7 @@ export class KvmPlatform implements Platform {
   }
 
   requestShutdown(guest: string, signal: AbortSignal): Promise<void> {
-    return this.#stopper.requestShutdown(guest, signal);
+    return this.#shutdowns.request(guest, signal);
   }
 
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
@@ -118,6 +126,11 @@ export class KvmPlatform implements Platform {
     return this.#preparer.validate(attributes, signal);
   }
 
+  recall(guest: string, uuid: string | undefined): void {
+    const memory = this.#memories.of(guest);
+    memory.uuid ??= uuid;
+  }
+
   forget(guest: string): void {
     const { uuid } = this.#memories.of(guest);
     if (uuid !== undefined) this.#causes.forget(uuid);
@@ -127,11 +140,15 @@ export class KvmPlatform implements Platform {
   /** Events first, so that nothing falls between them and the first full read. */
   async #prepareWatch(session: Hypervisor, signal: AbortSignal): Promise<void> {
     session.events.on("lifecycle", (event) => this.#take(event));
-    await session.registerEvent(LIFECYCLE, { signal, timeoutMs: PREPARE_MS });
-    await this.#reader.all(session, this.#memories.names(), signal);
+    await withDeadline(PREPARE_MS, "the first read", [signal], async (limit) => {
+      await session.registerEvent(LIFECYCLE, { signal: limit });
+      await this.#reader.all(session, this.#memories.names(), limit);
+    });
   }
 
   #take(event: DomainLifecycle): void {
+    // other domains of the host come and go without end
+    if (!this.#memories.has(event.domain.name)) return;
     this.#causes.add(event);
     this.#announce(() => this.events.emit("changed", event.domain.name));
   }
@@ -139,11 +156,6 @@ export class KvmPlatform implements Platform {
   #lost(reason: CloseWords): void {
     this.#causes.eventsLost();
     this.#announce(() => this.events.emit("lost", reason.message));
-  }
-
-  /** The end of file comes when libvirtd ends, and what it had been asked ends with it. */
-  #controlLost(reason: CloseWords): void {
-    if (reason.kind === "end of file") this.#memories.libvirtEnded();
   }
 
   /** A listener that throws must not end the connection it was called from. */

@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { Finding } from "../platform.ts";
 import { readDefinition, withUuid } from "./definition.ts";
 import { agentErrorOf } from "./errors.ts";
+import type { GuestMemories } from "./guest-memory.ts";
 import type { DomainRef, Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import type { KvmSettings } from "./settings.ts";
@@ -15,7 +16,8 @@ import type { KvmSettings } from "./settings.ts";
 const PATIENCE_MS = 5000;
 
 export interface PreparerParts {
-  readonly urgent: Lane;
+  readonly lane: Lane;
+  readonly memories: GuestMemories;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
@@ -23,6 +25,8 @@ export interface PreparerParts {
 /** Brings definitions in place, keeps libvirt's autostart away, and checks what a resource needs. */
 export class Preparer {
   readonly #parts: PreparerParts;
+  /** Paths outside the agent's own that are being looked at. */
+  readonly #looking = new Set<string>();
 
   constructor(parts: PreparerParts) {
     this.#parts = parts;
@@ -74,7 +78,7 @@ export class Preparer {
   async validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
     const { guestName: guest, guestConfigFilePath: path, syncDir } = attributes;
     const checks = [this.#checkGuest(guest, path, signal)];
-    if (syncDir !== undefined) checks.push(orAbort(checkFolder(syncDir), signal));
+    if (syncDir !== undefined) checks.push(this.#read(syncDir, () => checkFolder(syncDir), signal));
     const found = await Promise.all(checks.map((check) => check.catch(asFinding)));
     return found.filter((finding) => finding !== undefined);
   }
@@ -85,7 +89,7 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<Finding | undefined> {
     const known = await this.#lookup(guest, signal);
-    if (path !== undefined) await orAbort(readDefinition(path, guest), signal);
+    if (path !== undefined) await this.#read(path, () => readDefinition(path, guest), signal);
     if (known !== undefined || path !== undefined) return undefined;
     return {
       level: "warn",
@@ -99,30 +103,42 @@ export class Preparer {
     known: DomainRef | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const definition = await orAbort(readDefinition(path, guest), signal);
+    const definition = await this.#read(path, () => readDefinition(path, guest), signal);
     const xml = known === undefined ? definition.xml : await withUuid(definition, known.uuid, path, guest);
     try {
       await this.#use(signal, async (session) => {
         const { uuid } = await session.defineXml(xml, 0, { signal });
-        await session.setAutostart(uuid, false, { signal });
+        this.#parts.memories.of(guest).uuid = uuid;
       });
     } catch (error) {
       throw agentErrorOf(error, `defining guest ${guest} from ${path}`);
     }
     this.#parts.log.info({ guest, path }, "guest defined");
+    await this.claim(guest, signal);
   }
 
   async #lookup(guest: string, signal: AbortSignal): Promise<DomainRef | undefined> {
     try {
-      return await this.#use(signal, (session) => session.lookupByName(guest, { signal }));
+      const domain = await this.#use(signal, (session) => session.lookupByName(guest, { signal }));
+      this.#parts.memories.of(guest).uuid = domain.uuid;
+      return domain;
     } catch (error) {
       if (isNoDomain(error)) return undefined;
       throw agentErrorOf(error, `looking up guest ${guest}`);
     }
   }
 
+  /** A hung file system takes one of Node's few file threads for good; a second look would take the next. */
+  async #read<T>(path: string, look: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#looking.has(path))
+      throw new AgentError("TIMED_OUT", `${path}: still does not answer, its storage hangs`);
+    this.#looking.add(path);
+    const looked = look().finally(() => this.#looking.delete(path));
+    return orAbort(looked, signal);
+  }
+
   #use<T>(signal: AbortSignal, work: (session: Hypervisor) => Promise<T>): Promise<T> {
-    return this.#parts.urgent.use(PATIENCE_MS, signal, work);
+    return this.#parts.lane.use(PATIENCE_MS, signal, work);
   }
 }
 

@@ -1,20 +1,20 @@
 import { AgentError, messageOf } from "../agent-error.ts";
-import { orAbort } from "../deadline.ts";
-import { isConnectionLost, isOperationInvalid, LibvirtCallError } from "../libvirt/errors.ts";
+import { orAbort, throwIfAborted } from "../deadline.ts";
+import { isOperationInvalid, LibvirtCallError } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { Causes } from "./causes.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Lane } from "./lane.ts";
 
-/** Waiting for a session or for room on it. */
+/** Waiting for a session. */
 const PATIENCE_MS = 5000;
 
 /** A start cannot be cancelled; after this long its answer is no longer expected. */
 const START_MS = 600_000;
 
 export interface StarterParts {
-  readonly control: Lane;
+  readonly lane: Lane;
   readonly causes: Causes;
   readonly memories: GuestMemories;
   readonly log: Log;
@@ -35,23 +35,33 @@ export class Starter {
       await orAbort(memory.pendingStart, signal);
       return;
     }
+    memory.startAnswered = false;
     const started = this.#create(guest, signal);
     memory.pendingStart = started;
-    const settled = started.catch((error: unknown) => {
-      memory.unsureStart = mayStillHappen(error);
-      if (signal.aborted)
-        this.#parts.log.warn({ guest, err: error }, "late end of a start that was given up");
-    });
-    void settled.finally(() => {
-      memory.pendingStart = undefined;
-    });
+    void this.#followUp(guest, started, signal);
     await orAbort(started, signal);
+  }
+
+  /** What is known of a start when it has ended, whoever still waits for it. */
+  async #followUp(guest: string, started: Promise<void>, signal: AbortSignal): Promise<void> {
+    const { log, memories } = this.#parts;
+    const memory = memories.of(guest);
+    try {
+      await started;
+      memory.startAnswered = true;
+      if (signal.aborted) log.warn({ guest }, "start that was given up has succeeded late");
+    } catch (error) {
+      memory.startAnswered = !mayStillHappen(error);
+      if (signal.aborted) log.info({ guest, err: error }, "start that was given up has ended");
+    } finally {
+      memory.pendingStart = undefined;
+    }
   }
 
   /** See Platform.wake. */
   async wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
     try {
-      await this.#parts.control.use(PATIENCE_MS, signal, async (session) => {
+      await this.#parts.lane.use(PATIENCE_MS, signal, async (session) => {
         const { uuid } = await session.lookupByName(guest, { signal });
         return how === "paused" ? session.resume(uuid, { signal }) : session.pmWakeup(uuid, { signal });
       });
@@ -63,8 +73,9 @@ export class Starter {
   /** The caller's signal ends the way to the call, not the call itself. */
   async #create(guest: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.#parts.control.use(PATIENCE_MS, signal, async (session) => {
+      await this.#parts.lane.use(PATIENCE_MS, signal, async (session) => {
         const { uuid } = await session.lookupByName(guest, { signal });
+        throwIfAborted(signal); // from here on nothing can take it back
         await session.create(uuid, 0, { timeoutMs: START_MS });
       });
     } catch (error) {
@@ -76,7 +87,7 @@ export class Starter {
   /** libvirt refuses to start a running guest with the same code as other operations in the wrong state. */
   async #isActive(guest: string, signal: AbortSignal): Promise<boolean> {
     try {
-      const domain = await this.#parts.control.use(PATIENCE_MS, signal, (session) =>
+      const domain = await this.#parts.lane.use(PATIENCE_MS, signal, (session) =>
         session.lookupByName(guest, { signal }),
       );
       return domain.id >= 0;
@@ -89,6 +100,5 @@ export class Starter {
 /** Without libvirt's answer, what was asked may happen yet. */
 function mayStillHappen(error: unknown): boolean {
   const cause = error instanceof AgentError ? error.cause : error;
-  if (cause instanceof LibvirtCallError) return cause.kind === "closed" || cause.kind === "timed out";
-  return isConnectionLost(cause);
+  return cause instanceof LibvirtCallError && (cause.kind === "closed" || cause.kind === "timed out");
 }

@@ -1,24 +1,16 @@
-import { AgentError, messageOf } from "../agent-error.ts";
-import { orAbort, pause, throwIfAborted, withDeadline } from "../deadline.ts";
+import { AgentError } from "../agent-error.ts";
+import { pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import { isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { Causes } from "./causes.ts";
-import { type EmulatorQuery, endEmulators, findEmulators } from "./emulator.ts";
-import { agentErrorOf, isNoAnswer } from "./errors.ts";
+import { emulatorOf, endEmulators, findEmulators } from "./emulator.ts";
+import type { EmulatorFacts } from "./emulator-facts.ts";
+import { isNoAnswer } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import type { KvmSettings } from "./settings.ts";
-
-/** Waiting for a session or for room on it. */
-const PATIENCE_MS = 5000;
-
-/** A shutdown request asks the emulator or the guest agent; either may hang. */
-const REQUEST_MS = 10_000;
-
-/** How long the agent is given before ACPI is tried. */
-const AGENT_MS = 5000;
 
 /**
  * A start under way is given this share of the patience: libvirt takes a destroy before its start has ended, but
@@ -30,19 +22,16 @@ const PENDING_SHARE = 0.3;
 const GRACE_SHARE = 0.3;
 const GRACE_AT_MOST_MS = 5000;
 
-/** Source: libvirt-domain.h, virDomainShutdownFlagValues. */
-const SHUTDOWN_BY = { acpi: 1, agent: 2 } as const;
-
 export interface StopperParts {
-  readonly control: Lane;
-  readonly urgent: Lane;
+  readonly destroyLane: Lane;
+  readonly slow: Lane;
   readonly causes: Causes;
   readonly memories: GuestMemories;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
 
-/** Stops guests: asks them, ends them by force, and proves that no emulator is left. */
+/** Ends guests by force, and proves that no emulator is left and none can still come up. */
 export class Stopper {
   readonly #parts: StopperParts;
 
@@ -50,59 +39,69 @@ export class Stopper {
     this.#parts = parts;
   }
 
-  /** See Platform.requestShutdown. A request that libvirt has not answered yet is not sent a second time. */
-  async requestShutdown(guest: string, signal: AbortSignal): Promise<void> {
-    const memory = this.#parts.memories.of(guest);
-    if (memory.pendingShutdown !== undefined) return;
-    const asked = this.#ask(guest, signal);
-    memory.pendingShutdown = asked;
-    const forget = () => {
-      memory.pendingShutdown = undefined;
-    };
-    asked.then(forget, forget);
-    await withDeadline(REQUEST_MS, `the shutdown request for guest ${guest}`, [signal], (limit) =>
-      orAbort(asked, limit),
-    );
-  }
-
   /** See Platform.destroy. */
-  async destroy(guest: string, { patienceMs }: StopBudget, signal: AbortSignal): Promise<void> {
-    const until = performance.now() + 2 * patienceMs;
-    const answered = await this.#byLibvirt(guest, patienceMs, signal);
+  async destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + 2 * budget.patienceMs;
+    const ruledOut = await this.#byLibvirt(guest, budget, signal);
     throwIfAborted(signal);
     await this.#endLeftOver(guest, until - performance.now(), signal);
-    const memory = this.#parts.memories.of(guest);
-    if (memory.pendingStart !== undefined || (memory.unsureStart && !answered)) {
-      throw new AgentError(
-        "STILL_RUNNING",
-        `guest ${guest}: libvirt has not answered a start that was asked before, so the guest may start yet`,
-      );
-    }
+    if (ruledOut || !this.#mayStart(guest, budget)) return;
+    throw new AgentError(
+      "STILL_RUNNING",
+      `guest ${guest}: a start was asked before that libvirt has not answered, so the guest may start yet`,
+    );
   }
 
   /** See Platform.proveStopped. */
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
-    const [left] = await findEmulators(this.#queryOf(guest));
+    const [left] = await this.#emulatorsOf(guest);
     throwIfAborted(signal);
     if (left === undefined) return;
     throw new AgentError("STILL_RUNNING", `guest ${guest}: its emulator with pid ${left.pid} still exists`);
   }
 
-  /** True when libvirt answered, whatever it said; the scan of /proc decides. */
-  async #byLibvirt(guest: string, patienceMs: number, signal: AbortSignal): Promise<boolean> {
-    const { log, memories, urgent } = this.#parts;
+  /** True when libvirt answered and no start is left in it that could bring the guest up later. */
+  async #byLibvirt(guest: string, budget: StopBudget, signal: AbortSignal): Promise<boolean> {
+    const { destroyLane, log, memories } = this.#parts;
+    const { patienceMs } = budget;
     try {
-      await withDeadline(patienceMs, `libvirt's destroy of guest ${guest}`, [signal], async (limit) => {
-        const pending = memories.of(guest).pendingStart;
-        if (pending !== undefined) await settled(pending, patienceMs * PENDING_SHARE, limit);
-        await urgent.use(patienceMs, limit, (session) => this.#destroy(session, guest, limit));
-        if (pending !== undefined) await settled(pending, patienceMs, limit);
-      });
-      return true;
+      return await withDeadline(
+        patienceMs,
+        `libvirt's destroy of guest ${guest}`,
+        [signal],
+        async (limit) => {
+          const pending = memories.of(guest).pendingStart;
+          if (pending !== undefined) await settled(pending, patienceMs * PENDING_SHARE, limit);
+          await destroyLane.use(patienceMs, limit, (session) => this.#destroy(session, guest, limit));
+          if (!this.#mayStart(guest, budget)) return true;
+          return this.#flushStarts(guest, patienceMs, limit);
+        },
+      );
     } catch (error) {
       throwIfAborted(signal);
       log.warn({ guest, err: error }, "libvirt does not end the guest, its emulator is looked for");
-      return error instanceof AgentError ? false : !isNoAnswer(error);
+      const isSilent = error instanceof AgentError || isNoAnswer(error);
+      // where no libvirtd listens, what one had been asked died with it
+      return isSilent ? destroyLane.noDaemon : !this.#mayStart(guest, budget);
+    }
+  }
+
+  #mayStart(guest: string, { startMayBePending }: StopBudget): boolean {
+    const memory = this.#parts.memories.of(guest);
+    return memory.pendingStart !== undefined || (startMayBePending && !memory.startAnswered);
+  }
+
+  /** A libvirtd that is being restarted under the call is asked again. */
+  async #destroyPatiently(guest: string, patienceMs: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#parts.destroyLane.use(patienceMs, signal, (session) =>
+          this.#destroy(session, guest, signal),
+        );
+        return;
+      } catch (error) {
+        if (signal.aborted || !isNoAnswer(error)) throw error;
+      }
     }
   }
 
@@ -118,47 +117,52 @@ export class Stopper {
     }
   }
 
+  /**
+   * Brings out a start that waits in libvirt. A suspend goes through the same queue of workers and takes the same
+   * lock of the domain as a start does: when libvirt answers it, every start asked before has run. One that it
+   * suspended is destroyed.
+   */
+  async #flushStarts(guest: string, patienceMs: number, signal: AbortSignal): Promise<boolean> {
+    const isUp = await this.#parts.slow.use(patienceMs, signal, async (session) => {
+      try {
+        const { uuid } = await session.lookupByName(guest, { signal });
+        await session.suspend(uuid, { signal });
+        return true;
+      } catch (error) {
+        if (isNoDomain(error) || isOperationInvalid(error)) return false;
+        throw error;
+      }
+    });
+    if (isUp) await this.#destroyPatiently(guest, patienceMs, signal);
+    return true;
+  }
+
   async #endLeftOver(guest: string, leftMs: number, signal: AbortSignal): Promise<void> {
-    const query = this.#queryOf(guest);
-    const left = await findEmulators(query);
+    const left = await this.#emulatorsOf(guest);
     if (left.length === 0) return;
-    this.#parts.log.warn({ guest, pids: left.map(({ pid }) => pid) }, "emulator is ended by signals");
+    const { log } = this.#parts;
+    if ((await this.#uuidOf(guest)) === undefined) {
+      throw new AgentError(
+        "STILL_RUNNING",
+        `guest ${guest}: an emulator of this name runs (pid ${left[0]?.pid}), and nothing proves that it is this guest's`,
+      );
+    }
+    log.warn({ guest, pids: left.map(({ pid }) => pid) }, "emulator is ended by signals");
     await endEmulators(left, Math.min(GRACE_AT_MOST_MS, leftMs * GRACE_SHARE), signal);
     await this.proveStopped(guest, signal);
   }
 
-  #queryOf(guest: string): EmulatorQuery {
-    const { uuid } = this.#parts.memories.of(guest);
-    return uuid === undefined ? { name: guest } : { uuid };
+  async #emulatorsOf(guest: string): Promise<readonly EmulatorFacts[]> {
+    const uuid = await this.#uuidOf(guest);
+    return findEmulators(uuid === undefined ? { name: guest } : { uuid });
   }
 
-  async #ask(guest: string, signal: AbortSignal): Promise<void> {
-    const { causes, control, settings } = this.#parts;
-    try {
-      await control.use(PATIENCE_MS, signal, async (session) => {
-        const { uuid } = await session.lookupByName(guest, { signal });
-        causes.stopAsked(uuid);
-        if (settings().shutdown === "agent" && (await this.#agentTook(session, guest, uuid))) return;
-        await session.shutdown(uuid, SHUTDOWN_BY.acpi);
-      });
-    } catch (error) {
-      if (isNoDomain(error) || isOperationInvalid(error)) return;
-      throw agentErrorOf(error, `shutdown of guest ${guest}`);
-    }
-  }
-
-  async #agentTook(session: Hypervisor, guest: string, uuid: string): Promise<boolean> {
-    try {
-      await session.shutdown(uuid, SHUTDOWN_BY.agent, { timeoutMs: AGENT_MS });
-      return true;
-    } catch (error) {
-      if (isNoDomain(error)) throw error;
-      this.#parts.log.warn(
-        { guest, reason: messageOf(error) },
-        "guest agent did not take the shutdown, trying ACPI",
-      );
-      return false;
-    }
+  /** What libvirt said last, else the emulator that libvirt's own pid file names. */
+  async #uuidOf(guest: string): Promise<string | undefined> {
+    const known = this.#parts.memories.of(guest).uuid;
+    if (known !== undefined) return known;
+    const facts = await emulatorOf(this.#parts.settings().runDirectory, guest);
+    return facts?.uuid;
   }
 }
 

@@ -158,6 +158,16 @@ export class FakeLibvirtd {
     setTimeout(() => void this.powerOff(domain.name), domain.obeysAfterMs);
   }
 
+  suspend(uuid: string): void {
+    const domain = this.of(uuid);
+    if (!domain.isActive) throw invalid("suspend", "domain is not running");
+    this.#enter(domain, CODE.pausedByUser, EVENT.suspendedPaused);
+  }
+
+  suspend(uuid: string): void {
+    this.#enter(this.of(uuid), CODE.pausedByUser, EVENT.suspendedPaused);
+  }
+
   resume(uuid: string): void {
     this.#enter(this.of(uuid), CODE.unpaused, EVENT.resumedUnpaused);
   }

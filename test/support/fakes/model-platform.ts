@@ -1,0 +1,192 @@
+import { EventEmitter } from "eventemitter3";
+import { AgentError } from "../../../src/agent-error.ts";
+import { orAbort, pause, throwIfAborted } from "../../../src/deadline.ts";
+import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
+import { aReading, STOPPED } from "./fake-platform.ts";
+
+const NEVER = new AbortController().signal;
+
+/** What the hypervisor makes of a live guest: well, failed by policy, or suspended by somebody. */
+export type Mood = "well" | "failed" | "suspended";
+
+/** How the modelled guest and its hypervisor behave. */
+export interface ModelPlan {
+  readonly startMs: number;
+  /** Whether the first, second, ... start fails; beyond the list none does. */
+  readonly startFails: readonly boolean[];
+  /** undefined: the guest ignores every request */
+  readonly shutdownMs: number | undefined;
+  readonly destroyMs: number;
+  readonly mood: Mood;
+}
+
+const READINGS: Readonly<Record<Mood, Reading>> = {
+  well: aReading({ state: online(100), active: true }),
+  failed: aReading({ state: OFFLINE, active: true }),
+  suspended: aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended: "paused" }),
+};
+
+/** A platform over one modelled guest that knows the truth and every breach of the port's contract. */
+export class ModelPlatform implements Platform {
+  readonly events = new EventEmitter<PlatformEvents>();
+  /** What must never be, as it was seen. */
+  readonly breaches: string[] = [];
+  isAway = false;
+  /** Whether an emulator lives, and since which change: a reading can be told to be older. */
+  isAlive = false;
+  changes = 0;
+  startsInFlight = 0;
+  readonly #plan: ModelPlan;
+  readonly #turn: () => Promise<void>;
+  #mood: Mood = "well";
+  #starts = 0;
+  #pendingStart: Promise<void> | undefined;
+  #isStarting = false;
+  #isDestroying = false;
+
+  /** @param turn is awaited before each step of an answer: whoever calls first need not be answered first */
+  constructor(plan: ModelPlan, turn: () => Promise<void>) {
+    this.#plan = plan;
+    this.#turn = turn;
+  }
+
+  /** True while nothing lives and no start that was asked can bring anything to life. */
+  get isSurelyStopped(): boolean {
+    return !this.isAlive && this.startsInFlight === 0;
+  }
+
+  run(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async read(_guest: string, signal: AbortSignal): Promise<Reading> {
+    await this.#reach(signal);
+    const reading = this.isAlive ? READINGS[this.#mood] : STOPPED;
+    await orAbort(this.#turn(), signal);
+    return reading;
+  }
+
+  async readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
+    const reading = await this.read("", signal);
+    return new Map(guests.map((guest) => [guest, reading]));
+  }
+
+  nextChange(_guest: string, maxMs: number, signal: AbortSignal): Promise<void> {
+    const either = new AbortController();
+    const wake = () => either.abort();
+    this.events.once("changed", wake);
+    signal.addEventListener("abort", wake, { once: true });
+    if (signal.aborted) wake();
+    return pause(maxMs, either.signal).finally(() => {
+      this.events.off("changed", wake);
+      signal.removeEventListener("abort", wake);
+    });
+  }
+
+  async prepare(_attributes: object, signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+  }
+
+  async start(_guest: string, signal: AbortSignal): Promise<void> {
+    if (this.#isStarting) this.breaches.push("two operations start the guest");
+    if (this.#isDestroying) this.breaches.push("a start begins while the guest is being destroyed");
+    this.#isStarting = true;
+    try {
+      this.#pendingStart ??= this.#create(signal);
+      await orAbort(this.#pendingStart, signal);
+    } finally {
+      this.#isStarting = false;
+    }
+  }
+
+  async wake(_guest: string, _how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+    this.#mood = "well";
+    this.#changed();
+  }
+
+  async requestShutdown(_guest: string, signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+    const { shutdownMs } = this.#plan;
+    if (shutdownMs !== undefined) setTimeout(() => this.die(), shutdownMs);
+  }
+
+  async destroy(_guest: string, { patienceMs }: StopBudget, signal: AbortSignal): Promise<void> {
+    if (this.#isDestroying) this.breaches.push("two operations destroy the guest");
+    if (this.#isStarting) this.breaches.push("the guest is being destroyed while an operation starts it");
+    this.#isDestroying = true;
+    try {
+      const patience = pause(patienceMs, signal);
+      await Promise.race([this.#pendingStart?.catch(() => undefined), patience]);
+      await (this.isAway ? patience : pause(Math.min(this.#plan.destroyMs, patienceMs), signal));
+      throwIfAborted(signal);
+      this.die();
+      await orAbort(this.#turn(), signal);
+      if (!this.isSurelyStopped) throw new AgentError("STILL_RUNNING", "the guest may start yet");
+    } finally {
+      this.#isDestroying = false;
+    }
+  }
+
+  async proveStopped(): Promise<void> {
+    await this.#turn();
+    if (this.isAlive) throw new AgentError("STILL_RUNNING", "its emulator still exists");
+  }
+
+  claim(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  validate(): Promise<readonly Finding[]> {
+    return Promise.resolve([]);
+  }
+
+  recall(): void {
+    // nothing is remembered here
+  }
+
+  forget(): void {
+    // nothing is remembered here
+  }
+
+  /** The emulator ends, by whatever hand. */
+  die(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    this.#changed();
+  }
+
+  /** What was asked of libvirt happens, also after the asker has given up. */
+  async #create(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#reach(signal);
+      this.startsInFlight += 1;
+      if (this.startsInFlight > 1) this.breaches.push("two starts are in flight");
+      await this.#turn();
+      await pause(this.#plan.startMs, NEVER);
+      this.#starts += 1;
+      this.startsInFlight -= 1;
+      if (this.#plan.startFails[this.#starts - 1] === true) throw new AgentError("REFUSED", "no memory");
+      if (this.isAlive) this.breaches.push("a running guest is started");
+      this.isAlive = true;
+      this.#mood = this.#plan.mood;
+      this.#changed();
+    } finally {
+      this.#pendingStart = undefined;
+    }
+  }
+
+  async #reach(signal: AbortSignal): Promise<void> {
+    await orAbort(this.#turn(), signal);
+    if (!this.isAway) return;
+    await pause(2000, signal);
+    throwIfAborted(signal);
+    throw new AgentError("PLATFORM_DOWN", "libvirt is away");
+  }
+
+  #changed(): void {
+    this.changes += 1;
+    this.events.emit("changed", "web1");
+  }
+}
