@@ -72,7 +72,7 @@ export class Stopper {
         async (limit) => {
           const pending = memories.of(guest).pendingStart;
           if (pending !== undefined) await settled(pending, patienceMs * PENDING_SHARE, limit);
-          await destroyLane.use(patienceMs, limit, (session) => this.#destroy(session, guest, limit));
+          await this.#destroyPatiently(guest, patienceMs, limit);
           if (!this.#mayStart(guest, budget)) return true;
           return this.#flushStarts(guest, patienceMs, limit);
         },

@@ -98,10 +98,6 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("suspend", options, () => this.#libvirtd.suspend(uuid));
   }
 
-  suspend(uuid: string, options?: Limits): Promise<void> {
-    return this.#call("suspend", options, () => this.#libvirtd.suspend(uuid));
-  }
-
   resume(uuid: string, options?: Limits): Promise<void> {
     return this.#call("resume", options, () => this.#libvirtd.resume(uuid));
   }

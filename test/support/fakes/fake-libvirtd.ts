@@ -164,10 +164,6 @@ export class FakeLibvirtd {
     this.#enter(domain, CODE.pausedByUser, EVENT.suspendedPaused);
   }
 
-  suspend(uuid: string): void {
-    this.#enter(this.of(uuid), CODE.pausedByUser, EVENT.suspendedPaused);
-  }
-
   resume(uuid: string): void {
     this.#enter(this.of(uuid), CODE.unpaused, EVENT.resumedUnpaused);
   }

@@ -115,14 +115,6 @@ export class FakePlatform implements Platform {
     return this.findings;
   }
 
-  recall(guest: string, uuid: string | undefined): void {
-    this.calls.push(`recall ${guest} ${uuid ?? "without UUID"}`);
-  }
-
-  recall(guest: string, uuid: string | undefined): void {
-    this.calls.push(`recall ${guest} ${uuid}`);
-  }
-
   forget(guest: string): void {
     this.calls.push(`forget ${guest}`);
   }
