@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
 import { domainState, emulatorPid, freezeEmulator } from "../support/lab/guest.ts";
@@ -12,7 +15,7 @@ const ONLINE_100 = 110;
 const ONLINE_30 = 103;
 const OFFLINE = 100;
 
-const RUNNING = ["idle", "frozen", "dead", "fresh", "stuck", "stubborn", "undying", "given", "other"];
+const RUNNING = ["idle", "frozen", "dead", "fresh", "stuck", "stubborn", "undying", "given", "icy", "other"];
 
 describe("libvirtd hangs or is dead when something must be done", () => {
   let host: Host;
@@ -87,6 +90,8 @@ describe("libvirtd hangs or is dead when something must be done", () => {
 
   it("ends the emulator itself when libvirtd hangs at clean (scenario 39)", async () => {
     const pid = await emulatorPid(host.libvirtd, "frozen");
+    const stranger = await stubbornEmulator({ guest: "stranger", uuid: randomUUID() });
+    await writeFile(join(host.libvirtd.runDirectory, "frozen.pid"), `${stranger.pid}`);
 
     await whileFrozen(async () => {
       const { exitCode, ms } = await clean("frozen", 12);
@@ -99,7 +104,9 @@ describe("libvirtd hangs or is dead when something must be done", () => {
     });
 
     expect(await monitorCode(host, of("frozen"))).toBe(OFFLINE);
-    expect(await emulatorPid(host.libvirtd, "other")).toBeGreaterThan(0);
+    expect(await isGone(await emulatorPid(host.libvirtd, "other"))).toBe(false);
+    expect(await isGone(stranger.pid)).toBe(false); // a pid file proves nothing
+    await stranger.stop();
   });
 
   it("ends a stopped emulator by SIGKILL when libvirtd is dead (scenario 52)", async () => {
@@ -146,6 +153,18 @@ describe("libvirtd hangs or is dead when something must be done", () => {
     await stubborn.stop();
     await undying.stop();
     expect((await clean("undying", 30)).exitCode).toBe(0);
+  });
+
+  it("says ONLINE of an emulator that is frozen, and ends it by libvirt (scenario 27)", async () => {
+    const pid = await freezeEmulator(host.libvirtd, "icy");
+
+    const { exitCode, ms } = await runEntryPoint(host, "monitor", of("icy"));
+    expect([101, 102, 103, ONLINE_100]).toContain(exitCode);
+    expect(ms).toBeLessThan(10_000);
+    expect(await monitorCode(host, of("other"))).toBe(ONLINE_100);
+
+    expect((await clean("icy", 60)).exitCode).toBe(0); // libvirt itself takes ten seconds
+    expect(await isGone(pid)).toBe(true);
   });
 
   it("fails a clean while a start that was asked may still happen (scenario 39)", async () => {

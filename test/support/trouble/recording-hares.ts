@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A command `hares` that notes its arguments and does as told. */
@@ -15,8 +15,10 @@ export async function recordingHares(folder: string): Promise<RecordingHares> {
   const command = join(folder, "recording-hares");
   const notes = join(folder, "hares-calls");
   const behave = async (script: string) => {
-    await writeFile(command, `#!/bin/sh\necho "$*" >>"${notes}"\n${script}\n`);
-    await chmod(command, 0o755);
+    // moved into place whole: it may be run at any moment
+    await writeFile(`${command}.new`, `#!/bin/sh\necho "$*" >>"${notes}"\n${script}\n`);
+    await chmod(`${command}.new`, 0o755);
+    await rename(`${command}.new`, command);
   };
   await writeFile(notes, "");
   await behave("exit 0");
