@@ -28,7 +28,7 @@ describe("the main job on a real guest", () => {
       )`);
   });
 
-  afterAll(() => host?.stop());
+  afterAll(() => host.stop());
 
   it("keeps a guest from online over a kill and a suspend to offline", async () => {
     const { engine, libvirtd, daemon } = host;
