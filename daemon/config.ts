@@ -24,7 +24,7 @@ export interface Overrides {
 /** Checks of values that need more than their shape; each returns problems. */
 export type ConfigCheck = (config: Config) => readonly string[];
 
-export const DEFAULT_CONFIG_PATH = "/etc/vcskvmguestd/config.yaml";
+const DEFAULT_CONFIG_PATH = "/etc/vcskvmguestd/config.yaml";
 
 /**
  * Reads and validates the configuration as a whole.

@@ -22,7 +22,7 @@ export function isEntryPoint(name: string): name is EntryPoint {
 }
 
 /** What the engine says about one attribute that changed; its value is read back from the engine. */
-export interface AttributeChange {
+interface AttributeChange {
   readonly attribute: string;
 }
 

@@ -1,7 +1,7 @@
 import type { DomainLifecycle } from "./hypervisor.ts";
 
 /** How a run of a guest ended. */
-export type EndCause =
+type EndCause =
   | "powered off from inside"
   | "terminated on the host"
   | "destroyed on the host"

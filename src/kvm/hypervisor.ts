@@ -37,7 +37,7 @@ export interface HypervisorEvents {
 }
 
 /** The part of an event emitter that this platform uses. */
-export interface HypervisorEmitter {
+interface HypervisorEmitter {
   on<Name extends keyof HypervisorEvents>(
     name: Name,
     listener: (...args: HypervisorEvents[Name]) => void,
