@@ -91,15 +91,16 @@ describe("libvirtd goes away under many guests", () => {
     await libvirtd.restart();
     await daemon.waitForLine("libvirt connection lost", { lane: "watch" }, { from });
     await until("it is connected", async () => (await monitorCode(host, one("alive"))) === ONLINE_100);
+    expect(await monitorCode(host, one("gone"))).toBe(ONLINE_100);
     const heard = await hearEvents(socket);
 
     await libvirtd.virsh("suspend", "alive");
     await libvirtd.virsh("resume", "alive");
     const of = () => heard.lines.filter((line) => line["event"] === "changed" && line["guest"] === "alive");
     await until("both events came", () => of().length >= 2);
-    await libvirtd.virsh("suspend", "unseen");
-    await libvirtd.virsh("resume", "unseen");
-    await until("later events came", () => heard.lines.some((line) => line["guest"] === "unseen"));
+    await libvirtd.virsh("suspend", "gone");
+    await libvirtd.virsh("resume", "gone");
+    await until("later events came", () => heard.lines.some((line) => line["guest"] === "gone"));
 
     expect(of()).toHaveLength(2);
     heard.close();
