@@ -115,6 +115,10 @@ export class FakePlatform implements Platform {
     return this.findings;
   }
 
+  recall(guest: string, uuid: string | undefined): void {
+    this.calls.push(`recall ${guest} ${uuid ?? "without UUID"}`);
+  }
+
   forget(guest: string): void {
     this.calls.push(`forget ${guest}`);
   }

@@ -7,8 +7,8 @@ import { aReading, STOPPED } from "./fake-platform.ts";
 
 const NEVER = new AbortController().signal;
 
-/** What the hypervisor makes of a live guest: well, failed by policy, or suspended by somebody. */
-export type Mood = "well" | "failed" | "suspended";
+/** What the hypervisor makes of a live guest: well, failed by policy, suspended by somebody, or lost from its sight. */
+export type Mood = "well" | "failed" | "suspended" | "lost";
 
 /** How the modelled guest and its hypervisor behave. */
 export interface ModelPlan {
@@ -25,6 +25,7 @@ const READINGS: Readonly<Record<Mood, Reading>> = {
   well: aReading({ state: online(100), active: true }),
   failed: aReading({ state: OFFLINE, active: true }),
   suspended: aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended: "paused" }),
+  lost: STOPPED,
 };
 
 /** A platform over one modelled guest that knows the truth and every breach of the port's contract. */
@@ -33,13 +34,15 @@ export class ModelPlatform implements Platform {
   /** What must never be, as it was seen. */
   readonly breaches: string[] = [];
   isAway = false;
+  mood: Mood = "well";
+  /** Somebody stops the guest: from the first request of it until it is gone or an operation starts it. */
+  isBeingStopped = false;
   /** Whether an emulator lives, and since which change: a reading can be told to be older. */
   isAlive = false;
   changes = 0;
   startsInFlight = 0;
   readonly #plan: ModelPlan;
   readonly #turn: () => Promise<void>;
-  #mood: Mood = "well";
   #starts = 0;
   #pendingStart: Promise<void> | undefined;
   #isStarting = false;
@@ -62,7 +65,7 @@ export class ModelPlatform implements Platform {
 
   async read(_guest: string, signal: AbortSignal): Promise<Reading> {
     await this.#reach(signal);
-    const reading = this.isAlive ? READINGS[this.#mood] : STOPPED;
+    const reading = this.isAlive ? READINGS[this.mood] : STOPPED;
     await orAbort(this.#turn(), signal);
     return reading;
   }
@@ -102,11 +105,12 @@ export class ModelPlatform implements Platform {
 
   async wake(_guest: string, _how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
     await this.#reach(signal);
-    this.#mood = "well";
+    this.mood = "well";
     this.#changed();
   }
 
   async requestShutdown(_guest: string, signal: AbortSignal): Promise<void> {
+    this.isBeingStopped = this.isAlive;
     await this.#reach(signal);
     const { shutdownMs } = this.#plan;
     if (shutdownMs !== undefined) setTimeout(() => this.die(), shutdownMs);
@@ -116,6 +120,7 @@ export class ModelPlatform implements Platform {
     if (this.#isDestroying) this.breaches.push("two operations destroy the guest");
     if (this.#isStarting) this.breaches.push("the guest is being destroyed while an operation starts it");
     this.#isDestroying = true;
+    this.isBeingStopped = this.isAlive;
     try {
       const patience = pause(patienceMs, signal);
       await Promise.race([this.#pendingStart?.catch(() => undefined), patience]);
@@ -154,6 +159,13 @@ export class ModelPlatform implements Platform {
   die(): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.isBeingStopped = false;
+    this.#changed();
+  }
+
+  /** The hypervisor takes another view of the guest. */
+  become(mood: Mood): void {
+    this.mood = mood;
     this.#changed();
   }
 
@@ -170,7 +182,7 @@ export class ModelPlatform implements Platform {
       if (this.#plan.startFails[this.#starts - 1] === true) throw new AgentError("REFUSED", "no memory");
       if (this.isAlive) this.breaches.push("a running guest is started");
       this.isAlive = true;
-      this.#mood = this.#plan.mood;
+      this.mood = this.#plan.mood;
       this.#changed();
     } finally {
       this.#pendingStart = undefined;

@@ -1,0 +1,246 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ConfigError, loadConfig, type Overrides } from "../../../daemon/config.ts";
+import { fixedKeysChanged, haresOptions, limitsOf } from "../../../daemon/settings.ts";
+
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "config-"));
+  file = join(folder, "config.yaml");
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function load(text: string, overrides: Overrides = {}) {
+  await writeFile(file, text);
+  return loadConfig(file, overrides, []);
+}
+
+/** The problems of a configuration; fails when there are none. */
+async function problemsOf(text: string): Promise<readonly string[]> {
+  try {
+    await load(text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return expect.fail("the configuration is accepted");
+}
+
+const DEFAULTS = {
+  socket: "/run/vcskvmguestd/agent.sock",
+  stateDirectory: "/var/lib/vcskvmguestd",
+  log: { level: "info" },
+  monitorIntervalS: 5,
+  stopTimeoutS: 10,
+  engine: { hares: "/opt/VRTSvcs/bin/hares", sysnameFile: "/etc/VRTSvcs/conf/sysname", timeoutS: 10 },
+  libvirt: {
+    uri: "qemu:///system",
+    runDirectory: "/run/libvirt/qemu",
+    openTimeoutS: 5,
+    keepaliveIntervalS: 5,
+    keepaliveCount: 3,
+  },
+  kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {} },
+  limits: {},
+};
+
+const EVERYTHING = `
+socket: /s
+readOnlySocket: { path: /r, gid: 7 }
+stateDirectory: /d
+log: { level: debug }
+monitorIntervalS: 2.5
+stopTimeoutS: 20
+engine: { hares: /h, system: node1, sysnameFile: /n, timeoutS: 3 }
+libvirt:
+  uri: "test:///default"
+  sockets: [/a, /b]
+  runDirectory: /q
+  openTimeoutS: 1
+  keepaliveIntervalS: 2
+  keepaliveCount: 4
+kvm:
+  guestPowerOff: intentional
+  autostart: warn
+  shutdown: agent
+  states: { "paused (I/O error)": OFFLINE }
+limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
+`;
+
+describe("loadConfig", () => {
+  it("is complete by its defaults", async () => {
+    expect(await load("")).toEqual(DEFAULTS);
+    expect(await load("# nothing but a comment\n")).toEqual(DEFAULTS);
+    expect(await load("kvm: { shutdown: agent }")).toEqual({
+      ...DEFAULTS,
+      kvm: { ...DEFAULTS.kvm, shutdown: "agent" },
+    });
+  });
+
+  it("reads every key", async () => {
+    expect(await load(EVERYTHING)).toEqual({
+      socket: "/s",
+      readOnlySocket: { path: "/r", gid: 7 },
+      stateDirectory: "/d",
+      log: { level: "debug" },
+      monitorIntervalS: 2.5,
+      stopTimeoutS: 20,
+      engine: { hares: "/h", system: "node1", sysnameFile: "/n", timeoutS: 3 },
+      libvirt: {
+        uri: "test:///default",
+        sockets: ["/a", "/b"],
+        runDirectory: "/q",
+        openTimeoutS: 1,
+        keepaliveIntervalS: 2,
+        keepaliveCount: 4,
+      },
+      kvm: {
+        guestPowerOff: "intentional",
+        autostart: "warn",
+        shutdown: "agent",
+        states: { "paused (I/O error)": "OFFLINE" },
+      },
+      limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
+    });
+  });
+
+  it("puts command line and environment over the file", async () => {
+    const config = await load("socket: /s\nlog: { level: debug }", {
+      socket: "/over",
+      stateDirectory: "/state",
+      logLevel: "error",
+    });
+
+    expect(config).toMatchObject({ socket: "/over", stateDirectory: "/state", log: { level: "error" } });
+  });
+
+  it("may miss its default file, but none that was named", () => {
+    expect(() => loadConfig(join(folder, "none.yaml"), {}, [])).toThrow(/none\.yaml: cannot be read: ENOENT/);
+  });
+
+  it("names every problem at once, by its path", async () => {
+    const problems = await problemsOf(`
+sokcet: /s
+socket: relative
+monitorIntervalS: 0
+log: { level: loud }
+engine: { hares: hares, timeoutS: soon }
+libvirt: { keepaliveCount: 1.5, sockets: [] }
+kvm: { guestPowerOff: maybe, states: { "running (*)": FAULTED } }
+limits: { bodyBytes: 1 }
+`);
+
+    const paths = problems.map((problem) => problem.split(": ")[0] ?? "");
+    expect(paths.toSorted((one, other) => (one < other ? -1 : 1))).toEqual([
+      "(top)",
+      "engine.hares",
+      "engine.timeoutS",
+      "kvm.guestPowerOff",
+      "kvm.states.running (*)",
+      "libvirt.keepaliveCount",
+      "libvirt.sockets",
+      "limits.bodyBytes",
+      "log.level",
+      "monitorIntervalS",
+      "socket",
+    ]);
+    expect(problems.join("\n")).toContain("sokcet");
+    expect(problems).toContain("socket: must be an absolute path");
+  });
+
+  it.each([
+    "monitorIntervalS: 301",
+    "stopTimeoutS: 0",
+    "engine: { timeoutS: 121 }",
+    "engine: { system: '' }",
+    "libvirt: { openTimeoutS: 61 }",
+    "libvirt: { keepaliveIntervalS: 0 }",
+    "libvirt: { sockets: [relative] }",
+    "kvm: { states: { x: 'ONLINE 15' } }",
+    "readOnlySocket: { path: /r, gid: -1 }",
+    "readOnlySocket: { path: /r }",
+    "kvm: { guestpoweroff: fault }",
+    "log:",
+  ])("refuses %s", async (text) => {
+    expect(await problemsOf(text)).toHaveLength(1);
+  });
+
+  it.each([
+    ["a list", "- a\n- b"],
+    ["a word", "socket"],
+    ["broken", "socket: [/s"],
+    ["a key twice", "socket: /a\nsocket: /b"],
+    [
+      "a bomb of aliases",
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]`,
+    ],
+  ])("refuses a file that is %s, and names it", async (_what, text) => {
+    expect((await problemsOf(text)).join("\n")).toContain(`${file}: `);
+  });
+
+  it("adds what further checks find of a valid file", async () => {
+    await writeFile(file, "");
+    const load = () => loadConfig(file, {}, [() => ["one"], () => [], () => ["two", "three"]]);
+
+    expect(load).toThrow("the configuration cannot be used: one; two; three");
+  });
+
+  it("throws nothing but ConfigError on garbage", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (text) => {
+        const error = await load(text).catch((thrown: unknown) => thrown);
+
+        expect(error instanceof Error ? error : new ConfigError([])).toBeInstanceOf(ConfigError);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("settings", () => {
+  it("name this system as configured, else by the engine's file, else by the host", async () => {
+    await writeFile(join(folder, "sysname"), " node7\n");
+    const named = await load("engine: { system: node1 }");
+    const byFile = await load(`engine: { sysnameFile: ${folder}/sysname }`);
+    const byHost = await load(`engine: { sysnameFile: ${folder}/none }`);
+
+    expect(haresOptions(named)).toEqual({
+      command: "/opt/VRTSvcs/bin/hares",
+      timeoutMs: 10_000,
+      system: "node1",
+    });
+    expect(haresOptions(byFile).system).toBe("node7");
+    expect(haresOptions(byHost).system).toMatch(/^[^.\s]+$/);
+  });
+
+  it("turn limits into the server's units", async () => {
+    expect(limitsOf(await load(EVERYTHING))).toMatchObject({
+      bodyBytes: 4096,
+      requestsAtOnce: 1,
+      readRequestMs: 1000,
+      connections: 2,
+    });
+    expect(limitsOf(await load("")).bodyBytes).toBe(1_048_576);
+  });
+
+  it("know the keys that take effect at the next start only", async () => {
+    const before = await load("");
+
+    expect(fixedKeysChanged(before, await load(EVERYTHING))).toEqual([
+      "socket",
+      "readOnlySocket",
+      "stateDirectory",
+      "libvirt",
+      "limits",
+    ]);
+    expect(fixedKeysChanged(before, await load("kvm: { shutdown: agent }"))).toEqual([]);
+  });
+});
