@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
@@ -15,7 +15,20 @@ const ONLINE_100 = 110;
 const ONLINE_30 = 103;
 const OFFLINE = 100;
 
-const RUNNING = ["idle", "frozen", "dead", "fresh", "stuck", "stubborn", "undying", "given", "icy", "other"];
+const RUNNING = [
+  "idle",
+  "frozen",
+  "dead",
+  "fresh",
+  "forgotten",
+  "nameless",
+  "stuck",
+  "stubborn",
+  "undying",
+  "given",
+  "icy",
+  "other",
+];
 
 describe("libvirtd hangs or is dead when something must be done", () => {
   let host: Host;
@@ -121,19 +134,23 @@ describe("libvirtd hangs or is dead when something must be done", () => {
     });
   });
 
-  it("cleans by name when it was started while libvirtd was dead and knows no UUID (scenario 39)", async () => {
-    const pid = await emulatorPid(host.libvirtd, "fresh");
-    const otherPid = await emulatorPid(host.libvirtd, "other");
-    const idlePid = await emulatorPid(host.libvirtd, "idle");
+  it("knows after its restart whose emulator to end while libvirtd is dead, and ends none of a mere name (scenario 39)", async () => {
+    const { daemon, libvirtd, stateDirectory } = host;
+    const names = ["fresh", "forgotten", "nameless", "other", "idle"];
+    const pids = await Promise.all(names.map((name) => emulatorPid(libvirtd, name)));
 
     await whileDead(async () => {
-      await host.daemon.stop();
-      await host.daemon.start();
-      const { exitCode } = await clean("fresh", 12);
+      await daemon.stop();
+      await rm(join(stateDirectory, "registrations/r-forgotten.json")); // libvirt's pid file is left
+      await rm(join(stateDirectory, "registrations/r-nameless.json"));
+      await rm(join(libvirtd.runDirectory, "nameless.pid"));
+      await daemon.start();
+      const ends = await Promise.all(["fresh", "forgotten", "nameless"].map((name) => clean(name, 12)));
 
-      expect(exitCode).toBe(0);
-      expect(await isGone(pid)).toBe(true);
-      expect([await isGone(otherPid), await isGone(idlePid)]).toEqual([false, false]);
+      expect(ends.map(({ exitCode }) => exitCode)).toEqual([0, 0, 1]);
+      expect(await Promise.all(pids.map(isGone))).toEqual([true, true, false, false, false]);
+      const refusal = daemon.said("entry point failed", { resource: "r-nameless", entryPoint: "clean" });
+      expect(JSON.stringify(refusal)).toContain(`pid ${pids[2]}`);
     });
   });
 

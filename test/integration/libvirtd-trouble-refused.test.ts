@@ -88,7 +88,7 @@ describe("libvirtd refuses", () => {
     await until("there is room", async () => (await monitorCode(host, web1)) === ONLINE_100);
   });
 
-  it("is found at the second socket, at a link, and UNKNOWN where there is none (scenarios 7 and 44)", async () => {
+  it("is found at the second socket, at a link, and UNKNOWN where there is none (scenario 7, scenario 44)", async () => {
     const host = await hostWith([]);
     const modular = join(host.folder, "virtqemud-sock");
     await configure(host, { sockets: [modular, host.libvirtd.socket] });
