@@ -159,10 +159,12 @@ export class Stopper {
 
   /** What libvirt said last, else the emulator that libvirt's own pid file names. */
   async #uuidOf(guest: string): Promise<string | undefined> {
-    const known = this.#parts.memories.of(guest).uuid;
-    if (known !== undefined) return known;
+    const memory = this.#parts.memories.of(guest);
+    if (memory.uuid !== undefined) return memory.uuid;
     const facts = await emulatorOf(this.#parts.settings().runDirectory, guest);
-    return facts?.uuid;
+    // kept: the pid file goes with the emulator, and the proof of its end has to look for the same one
+    memory.uuid ??= facts?.uuid;
+    return memory.uuid;
   }
 }
 
