@@ -10,6 +10,7 @@ export const CODE = {
   pausedMigrating: { state: 3, reason: 2 },
   pausedSaving: { state: 3, reason: 3 },
   pausedByIoError: { state: 3, reason: 5 },
+  startingUp: { state: 3, reason: 11 },
   asleep: { state: 7, reason: 0 },
   panicked: { state: 6, reason: 1 },
   offUnknown: { state: 5, reason: 0 },
@@ -43,7 +44,7 @@ export const EVENT = {
 } as const satisfies Record<string, readonly [event: number, detail: number]>;
 
 /** What libvirt says of a domain's job; `refused` is what it says on the target of a migration. */
-export type Job = "none" | "outgoing" | "incoming" | "refused" | "hangs";
+export type Job = "none" | "outgoing" | "incoming" | "refused" | "ended" | "hangs";
 
 /** One domain of a fake libvirtd. */
 export class FakeDomain {
@@ -53,6 +54,8 @@ export class FakeDomain {
   code: DomainStateCode = CODE.offUnknown;
   autostart = false;
   job: Job = "none";
+  /** A start under way; aborted by a destroy. */
+  starting: AbortController | undefined;
   /** Milliseconds until the guest has obeyed a shutdown request; undefined: it never does. */
   obeysAfterMs: number | undefined = 1000;
   /** Whether a guest agent answers. */

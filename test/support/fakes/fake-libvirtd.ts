@@ -1,4 +1,5 @@
-import { pause } from "../../../src/deadline.ts";
+import { randomUUID } from "node:crypto";
+import { pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import { ERROR_CODE, LibvirtCallError, LibvirtError } from "../../../src/libvirt/errors.ts";
 import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
@@ -35,6 +36,8 @@ export class FakeLibvirtd {
   readonly calls: string[] = [];
   /** Milliseconds that a start and a destroy take. */
   startMs = 0;
+  /** Whether a start that takes its time has an emulator already, which a destroy ends, or waits for a worker. */
+  startsBegin: "at once" | "late" = "late";
   destroyMs = 0;
   readonly #domains = new Map<string, FakeDomain>();
   readonly #sessions = new Set<FakeHypervisor>();
@@ -48,9 +51,10 @@ export class FakeLibvirtd {
   }
 
   /** Opens a session, as the product's opener does. */
-  async open(): Promise<FakeHypervisor> {
+  async open(signal: AbortSignal): Promise<FakeHypervisor> {
     if (this.#hung !== undefined) {
-      await pause(OPEN_MS, NEVER);
+      await pause(OPEN_MS, signal);
+      throwIfAborted(signal);
       throw new LibvirtCallError("timed out", "libvirtd did not answer the open");
     }
     if (!this.#isUp)
@@ -72,8 +76,8 @@ export class FakeLibvirtd {
   }
 
   define(name: string, code: DomainStateCode = CODE.offUnknown): FakeDomain {
-    const serial = String(this.#domains.size + 1).padStart(12, "0");
-    const domain = new FakeDomain(name, `5c1b8d3c-0000-4000-8000-${serial}`);
+    // other tests' emulators are in the same /proc
+    const domain = new FakeDomain(name, randomUUID());
     this.#domains.set(name, domain);
     this.#enter(domain, code);
     return domain;
@@ -119,6 +123,7 @@ export class FakeLibvirtd {
     }
     if (job === "hangs")
       throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
+    if (job === "ended") throw invalid("getJobStats", "domain is not running");
     if (job === "none") return { type: 0, params: new Map() };
     return { type: 2, params: new Map([["operation", job === "outgoing" ? 5 : 4]]) };
   }
@@ -126,13 +131,15 @@ export class FakeLibvirtd {
   async create(uuid: string): Promise<DomainRef> {
     const domain = this.of(uuid);
     if (domain.isActive) throw invalid("create", "domain is already running");
-    if (this.startMs > 0) await pause(this.startMs, NEVER);
-    if (domain.startFailure !== undefined) {
-      throw libvirtError("create", ERROR_CODE.INTERNAL_ERROR, domain.startFailure);
+    const starting = new AbortController();
+    domain.starting = starting;
+    try {
+      if (this.startMs > 0) await pause(this.startMs, starting.signal);
+      await this.#boot(domain, starting.signal);
+      return domain.ref;
+    } finally {
+      domain.starting = undefined;
     }
-    await this.#emulators?.begin(domain.name, uuid);
-    this.#enter(domain, CODE.booted, EVENT.resumedUnpaused, EVENT.startedBooted);
-    return domain.ref;
   }
 
   defineXml(xml: string): DomainRef {
@@ -142,7 +149,8 @@ export class FakeLibvirtd {
 
   async destroy(uuid: string): Promise<void> {
     const domain = this.of(uuid);
-    if (!domain.isActive) throw invalid("destroy", "domain is not running");
+    if (domain.starting !== undefined && this.startsBegin === "at once") domain.starting.abort();
+    else if (!domain.isActive) throw invalid("destroy", "domain is not running");
     if (this.destroyMs > 0) await pause(this.destroyMs, NEVER);
     await this.#emulators?.end(uuid);
     this.#enter(domain, CODE.offDestroyed, EVENT.shutdownByHost, EVENT.stoppedDestroyed);
@@ -158,8 +166,10 @@ export class FakeLibvirtd {
     setTimeout(() => void this.powerOff(domain.name), domain.obeysAfterMs);
   }
 
-  suspend(uuid: string): void {
+  /** A suspend takes its turn behind a start. */
+  async suspend(uuid: string): Promise<void> {
     const domain = this.of(uuid);
+    while (domain.starting !== undefined) await pause(10, NEVER);
     if (!domain.isActive) throw invalid("suspend", "domain is not running");
     this.#enter(domain, CODE.pausedByUser, EVENT.suspendedPaused);
   }
@@ -231,6 +241,15 @@ export class FakeLibvirtd {
     for (const domain of this.all()) {
       if (domain.isActive && this.#hasLost(domain)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
     }
+  }
+
+  async #boot(domain: FakeDomain, destroyed: AbortSignal): Promise<void> {
+    if (destroyed.aborted) throw libvirtError("create", ERROR_CODE.OPERATION_FAILED, "domain was destroyed");
+    if (domain.startFailure !== undefined) {
+      throw libvirtError("create", ERROR_CODE.INTERNAL_ERROR, domain.startFailure);
+    }
+    await this.#emulators?.begin(domain.name, domain.uuid);
+    this.#enter(domain, CODE.booted, EVENT.resumedUnpaused, EVENT.startedBooted);
   }
 
   #hasLost({ uuid }: FakeDomain): boolean {

@@ -38,7 +38,7 @@ export async function makeKvmHost(
     runDirectory,
   };
   const platform = new KvmPlatform({
-    open: async () => wrap(await libvirtd.open()),
+    open: async (signal) => wrap(await libvirtd.open(signal)),
     settings: () => settings,
     log,
   });

@@ -117,7 +117,7 @@ describe("parseAttributes", () => {
     [["GuestName", "a/b"], 'resource res: GuestName = "a/b": must not hold slashes or control characters'],
     [["GuestName", "a\nb"], 'resource res: GuestName = "a?b": must not hold slashes or control characters'],
     [["GuestName", ".."], 'resource res: GuestName = "..": must not begin with a dot'],
-    [["GuestName", "a", "b"], 'resource res: GuestName = "a b": takes one value'],
+    [["GuestName", "a", "b"], 'resource res: GuestName = "2 values": takes one value'],
   ] as [string[], string][])("refuses the guest's name %j with words", (values, message) => {
     const given: Tuples = values.length === 0 ? new Map() : new Map([[values[0] ?? "", values.slice(1)]]);
 

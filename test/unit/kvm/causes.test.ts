@@ -123,7 +123,7 @@ describe("the cause of an end", () => {
   it("is not that of an earlier run whose successor was read active", () => {
     const causes = createCauses();
     happens(causes, "Stopped Failed");
-    causes.seenActive(DOMAIN.uuid);
+    causes.seenActive(DOMAIN.uuid, causes.count());
 
     expect(causes.endOf(DOMAIN.uuid)).toBeUndefined();
   });
@@ -131,7 +131,7 @@ describe("the cause of an end", () => {
   it("keeps our stop while the guest is read active before its end", () => {
     const causes = createCauses();
     causes.stopAsked(DOMAIN.uuid);
-    causes.seenActive(DOMAIN.uuid);
+    causes.seenActive(DOMAIN.uuid, causes.count());
     happens(causes, "Shutdown Finished after guest request", "Stopped Shutdown");
 
     expect(causes.endOf(DOMAIN.uuid)).toBe("stopped by this agent");

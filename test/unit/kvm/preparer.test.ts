@@ -7,6 +7,7 @@ import { XML_LIMIT_BYTES } from "../../../src/xml.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { type KvmHost, makeKvmHost } from "../../support/fakes/kvm-host.ts";
 import { attributesOfGuest } from "../../support/fakes/resources.ts";
+import { matching } from "../../support/matching.ts";
 
 const never = new AbortController().signal;
 const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
@@ -49,8 +50,8 @@ describe("readDefinition", () => {
     const path = await file("web1.xml", xml);
     const error = await errorOf(readDefinition(path, "web1"));
 
-    expect(error).toMatchObject({ code: "BAD_ATTRIBUTE", message: expect.stringMatching(message) });
-    expect(error).toMatchObject({ message: expect.stringContaining(`guest configuration: ${path}: `) });
+    expect(error).toMatchObject({ code: "BAD_ATTRIBUTE", message: matching(message) });
+    expect(String(error)).toContain(`guest configuration: ${path}: `);
   });
 
   it("refuses a missing file, a folder, and a pipe without waiting for its writer", async () => {
@@ -58,13 +59,13 @@ describe("readDefinition", () => {
     execFileSync("mkfifo", [pipe]);
 
     expect(await errorOf(readDefinition("/nowhere/web1.xml", "web1"))).toMatchObject({
-      message: expect.stringMatching(/^guest configuration: \/nowhere\/web1\.xml: cannot be opened: ENOENT/),
+      message: matching(/^guest configuration: \/nowhere\/web1\.xml: cannot be opened: ENOENT/),
     });
     expect(await errorOf(readDefinition(pipe, "web1"))).toMatchObject({
       message: `guest configuration: ${pipe}: is no regular file`,
     });
     expect(await errorOf(readDefinition(host.runDirectory, "web1"))).toMatchObject({
-      message: expect.stringMatching(/is no regular file$/),
+      message: matching(/is no regular file$/),
     });
   });
 });
@@ -132,11 +133,11 @@ describe("prepare", () => {
   });
 });
 
-describe("claim", () => {
-  function claim(name: string) {
-    return host.clock.until(host.platform.claim(name, never));
-  }
+function claim(name: string) {
+  return host.clock.until(host.platform.claim(name, never));
+}
 
+describe("claim", () => {
   it.each([
     ["clear", false, "autostart cleared, after a power cut both hosts would have booted the guest"],
     ["warn", true, "autostart is set, after a power cut both hosts will boot the guest"],
@@ -185,9 +186,7 @@ describe("validate", () => {
       "warn: guest web1 is not defined on this host and GuestConfigFilePath is not set",
       `warn: SyncDir = "${notFolder}": is no directory`,
     ]);
-    expect(await texts(broken)).toEqual([
-      expect.stringMatching(/^warn: guest configuration: .*is no well-formed XML/),
-    ]);
+    expect(await texts(broken)).toEqual([matching(/^warn: guest configuration: .*is no well-formed XML/)]);
   });
 
   it("finds a SyncDir that is missing", async () => {
@@ -197,6 +196,6 @@ describe("validate", () => {
     const attributes = attributesOfGuest("web1", { syncDir: join(host.runDirectory, "x/missing") });
     const findings = await host.clock.until(host.platform.validate(attributes, never));
 
-    expect(findings).toEqual([{ level: "warn", text: expect.stringMatching(/^ENOENT/) }]);
+    expect(findings).toEqual([{ level: "warn", text: matching(/^ENOENT/) }]);
   });
 });

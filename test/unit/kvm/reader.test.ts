@@ -16,7 +16,14 @@ afterEach(async () => {
   await host.stop();
 });
 
+/** A guest that runs and that the platform was asked about before. */
 async function running(name: string): Promise<string> {
+  const uuid = await runningUnread(name);
+  await read(name);
+  return uuid;
+}
+
+async function runningUnread(name: string): Promise<string> {
   const { uuid } = host.libvirtd.define(name);
   await host.libvirtd.create(uuid);
   return uuid;
@@ -76,7 +83,7 @@ describe("a reading", () => {
     [{ state: 3, reason: 2 }, "refused", OFFLINE, true],
     [{ state: 3, reason: 2 }, "none", online(20), false],
     [{ state: 3, reason: 2 }, "hangs", online(20), false],
-    [{ state: 3, reason: 11 }, "refused", OFFLINE, true],
+    [{ state: 3, reason: 2 }, "ended", online(20), false],
     [{ state: 3, reason: 11 }, "none", online(20), false],
     [{ state: 3, reason: 13 }, "outgoing", INTENTIONAL_OFFLINE, true],
     [{ state: 3, reason: 13 }, "refused", online(20), false],
@@ -86,9 +93,13 @@ describe("a reading", () => {
     expect(await read("web1")).toMatchObject({ state, migrating, active: true });
   });
 
-  it("takes the emulator's own -incoming where libvirt does not tell its job", async () => {
-    const domain = host.libvirtd.define("web1", CODE.pausedMigrating);
-    domain.job = "hangs";
+  it.each([
+    [CODE.pausedMigrating, "hangs"],
+    [CODE.startingUp, "hangs"],
+    [CODE.startingUp, "refused"],
+  ] as const)("takes the emulator's own -incoming for %j where the job %s", async (code, job) => {
+    const domain = host.libvirtd.define("web1", code);
+    domain.job = job;
     await host.emulators.begin("web1", domain.uuid, ["-incoming", "defer"]);
 
     expect(await read("web1")).toMatchObject({ state: OFFLINE, migrating: true });
@@ -107,10 +118,10 @@ describe("a reading", () => {
     host.libvirtd.calls.length = 0;
     const readings = await host.clock.until(host.platform.readAll(["web1", "web2", "web3"], never));
 
-    expect([...readings].map(([name, { state }]) => [name, state])).toEqual([
-      ["web1", online(100)],
-      ["web2", INTENTIONAL_OFFLINE],
-      ["web3", OFFLINE],
+    expect(["web1", "web2", "web3"].map((name) => readings.get(name)?.state)).toEqual([
+      online(100),
+      INTENTIONAL_OFFLINE,
+      OFFLINE,
     ]);
     expect(host.libvirtd.calls).toEqual(["getAllDomainStats"]);
   });
@@ -235,7 +246,7 @@ describe("a libvirt that does not answer", () => {
   });
 
   it("proves nothing of a guest that was never read", async () => {
-    await running("web1");
+    await runningUnread("web1");
     host.libvirtd.stop();
 
     expect(await errorOf(read("web1"))).toMatchObject({

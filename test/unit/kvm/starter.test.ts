@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { errorOf } from "../../support/error-of.ts";
 import { CODE, EVENT } from "../../support/fakes/fake-domain.ts";
 import { type KvmHost, makeKvmHost } from "../../support/fakes/kvm-host.ts";
+import { matching } from "../../support/matching.ts";
 
 const never = new AbortController().signal;
 let host: KvmHost;
@@ -75,7 +76,7 @@ describe("start", () => {
     await first;
     await host.clock.advance(10_000);
 
-    expect(host.log.messages("warn")).toEqual(["late end of a start that was given up"]);
+    expect(host.log.messages()).toEqual(["start that was given up has ended"]);
   });
 
   it("may be asked again after a start that failed", async () => {
@@ -106,7 +107,7 @@ describe("wake", () => {
     const failed = host.clock.until(host.platform.wake("web1", "paused", never));
 
     expect(await errorOf(failed)).toMatchObject({
-      message: expect.stringMatching(/^bringing back guest web1: /),
+      message: matching(/^bringing back guest web1: /),
     });
   });
 });
