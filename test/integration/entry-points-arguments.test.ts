@@ -82,7 +82,7 @@ describe("the arguments of an entry point", () => {
       "has two values",
       "twonames",
       ["GuestName", "2", "box", "tub"],
-      'resource twonames: GuestName = "box tub"',
+      'resource twonames: GuestName = "2 values"',
     ],
   ])(
     "are UNKNOWN to monitor when GuestName %s, and the message names it",

@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
 import { knownGuest, openedResource } from "../support/host/known-guest.ts";
 import { MONITOR } from "../support/host/resource.ts";
 import { attentiveFiles, startAttentive, tell } from "../support/lab/boot-sector.ts";
-import { domainState, waitForState } from "../support/lab/guest.ts";
+import { domainState, freezeEmulator, waitForState } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
 
 /** An administrator who wants guests with real faults to be restarted, and suspended ones to stay where they are. */
@@ -82,6 +83,30 @@ describe("a row of the table that the configuration changes", () => {
     expect(await resource.monitor()).toBe(MONITOR.intentional);
   });
 });
+
+describe("a suspended guest that clean is ending", () => {
+  it("is never OFFLINE before its emulator is gone, however long that takes", async () => {
+    const resource = await knownGuest(host, files, "hanging");
+    await host.libvirtd.virsh("suspend", "hanging");
+    expect(await resource.monitor()).toBe(MONITOR.intentional);
+    const pid = await freezeEmulator(host.libvirtd, "hanging");
+
+    const clean = resource.clean(1);
+    await expect.poll(() => resource.operation(), SOON).toBe("clean");
+    const answer = await resource.monitor();
+    const wasAlive = isAlive(pid);
+    expect((await clean).exitCode).toBe(0);
+
+    // libvirt says nothing about a guest while it waits for the end of its emulator
+    expect([MONITOR.unknown, MONITOR.online10]).toContain(answer);
+    expect(wasAlive).toBe(true);
+    expect(await resource.monitor()).toBe(MONITOR.offline);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
 
 const HIDE = {
   suspended: (name: string) => host.libvirtd.virsh("suspend", name),
