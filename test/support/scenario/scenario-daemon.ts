@@ -1,0 +1,47 @@
+import { Dispatcher } from "../../../daemon/dispatcher.ts";
+import { Follower } from "../../../daemon/follower.ts";
+import { GuestQueue } from "../../../daemon/guest-queue.ts";
+import { Prober } from "../../../daemon/prober.ts";
+import type { RegistrationStore } from "../../../daemon/registration-store.ts";
+import { ResourceBook } from "../../../daemon/resource-book.ts";
+import type { Engine } from "../../../src/engine.ts";
+import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
+import { KvmPlatform } from "../../../src/kvm/platform.ts";
+import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import type { Log } from "../../../src/log.ts";
+
+export interface ScenarioDaemonParts {
+  readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  readonly store: RegistrationStore;
+  readonly engine: Engine;
+  readonly settings: () => KvmSettings;
+  readonly log: Log;
+}
+
+/** The product put together as the daemon does it, without sockets and files. */
+export interface ScenarioDaemon {
+  readonly dispatcher: Dispatcher;
+  stop(): void;
+}
+
+const INTERVAL_MS = 5000;
+
+export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
+  const { open, store, engine, settings, log } = parts;
+  const ending = new AbortController();
+  const platform = new KvmPlatform({ open, settings, log });
+  const book = new ResourceBook(store, log);
+  const prober = new Prober(engine, log, ending.signal);
+  const follower = new Follower({ platform, book, prober, intervalMs: () => INTERVAL_MS, log });
+  const look = (guest: string) => void follower.look(guest, ending.signal);
+  const told = (resource: string, code: number) => prober.told(resource, code);
+  const queue = new GuestQueue();
+  const dispatcher = new Dispatcher({ platform, engine, book, queue, look, told }, log, ending.signal);
+  await book.load();
+  for (const { registration } of book.all()) {
+    platform.recall(registration.attributes.guestName, registration.uuid);
+  }
+  void platform.run(ending.signal);
+  void follower.run(ending.signal);
+  return { dispatcher, stop: () => ending.abort(new Error("the daemon ends")) };
+}

@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { vi } from "vitest";
+import { AgentError } from "../../../src/agent-error.ts";
+import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import { EmulatorProcesses } from "../fakes/emulator-processes.ts";
+import { FakeEngine } from "../fakes/fake-engine.ts";
+import { FakeLibvirtd } from "../fakes/fake-libvirtd.ts";
+import { MemoryStore } from "../fakes/memory-store.ts";
+import { RecordingLog } from "../fakes/recording-log.ts";
+import { requestArguments } from "../fakes/resources.ts";
+import { VirtualClock } from "../fakes/virtual-clock.ts";
+import { Journal } from "./journal.ts";
+import { type ScenarioDaemon, startScenarioDaemon } from "./scenario-daemon.ts";
+
+/** Between the engine's acceptance of a probe and the monitor that it runs. */
+const PROBE_MS = 100;
+
+/** Limits of the type's entry points. Source: Agent Developer's Guide, defaults of the static attributes. */
+const TIMEOUT_S: Readonly<Record<string, number>> = { online: 300, offline: 300 };
+const DEFAULT_TIMEOUT_S = 60;
+
+type EntryPointName = "open" | "close" | "online" | "offline" | "monitor" | "clean";
+
+/** What scenarios happen in: a host with its libvirtd, guests and daemon, and the engine that asks it. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly emulators: EmulatorProcesses;
+  readonly libvirtd: FakeLibvirtd;
+  readonly settings: { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
+  readonly journal: Journal;
+  readonly #engine = new FakeEngine();
+  readonly #store = new MemoryStore();
+  readonly #runDirectory: string;
+  readonly #scalars = new Map<string, string | number>();
+  #daemon: ScenarioDaemon | undefined;
+
+  constructor(runDirectory: string) {
+    this.#runDirectory = runDirectory;
+    this.journal = new Journal(() => this.clock.now);
+    this.emulators = new EmulatorProcesses(runDirectory, (work) => this.clock.hold(work));
+    this.libvirtd = new FakeLibvirtd(this.emulators);
+    this.settings = {
+      overrides: new Map(),
+      guestPowerOff: "fault",
+      autostart: "clear",
+      shutdown: "acpi",
+      runDirectory,
+    };
+    this.#engine.onProbe = (resource) => this.#takeProbe(resource);
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    this.#signalAtOnce();
+  }
+
+  async startDaemon(): Promise<void> {
+    this.#daemon = await startScenarioDaemon({
+      open: (signal) => this.libvirtd.open(signal),
+      store: this.#store,
+      engine: this.#engine,
+      settings: () => this.settings,
+      log: new RecordingLog((entry) => this.journal.logged(entry)),
+    });
+  }
+
+  stopDaemon(): void {
+    this.#daemon?.stop();
+    this.#daemon = undefined;
+  }
+
+  /** An attribute that all requests from now on carry. */
+  setAttribute(name: string, value: string | number): void {
+    this.#scalars.set(name, value);
+  }
+
+  setEngineDown(isDown: boolean): void {
+    this.#engine.trouble = isDown
+      ? new AgentError("PLATFORM_DOWN", "hares -probe: VCS ERROR V-16-1-10600 Cannot connect to VCS engine")
+      : undefined;
+  }
+
+  /** Runs an entry point as the engine does, and afterwards the monitor that the framework owes. */
+  async ask(name: EntryPointName, guest: string, reason?: number): Promise<void> {
+    const resource = `${guest}_res`;
+    const timeoutS = TIMEOUT_S[name] ?? DEFAULT_TIMEOUT_S;
+    const scalars = { GuestName: guest, ...Object.fromEntries(this.#scalars) };
+    const args = requestArguments(resource, scalars, {
+      timeoutS,
+      ...(reason === undefined ? {} : { reason }),
+    });
+    const { signal } = new AbortController();
+    if (this.#daemon === undefined) {
+      this.journal.engine(`${name} of ${resource}: nobody answers`);
+      return;
+    }
+    const { exitCode } = await this.#daemon.dispatcher.handle({ kind: "entry-point", name, args, signal });
+    if (name !== "online" && name !== "offline") return;
+    setTimeout(() => void this.ask("monitor", guest), exitCode * 1000);
+  }
+
+  /** Lets the engine run monitor again and again. */
+  poll(guest: string, everyMs: number): void {
+    setInterval(() => void this.ask("monitor", guest), everyMs);
+  }
+
+  async end(): Promise<void> {
+    this.stopDaemon();
+    await this.clock.settle();
+    await this.emulators.endAll();
+    this.clock.stop();
+    vi.restoreAllMocks();
+    await rm(this.#runDirectory, { recursive: true });
+  }
+
+  async #takeProbe(resource: string): Promise<void> {
+    this.journal.engine(`is asked to probe ${resource}`);
+    setTimeout(() => void this.ask("monitor", resource.replace(/_res$/, "")), PROBE_MS);
+  }
+
+  /** A signal takes effect before the next look: how soon a process dies must not decide a log. */
+  #signalAtOnce(): void {
+    const kill = process.kill.bind(process);
+    vi.spyOn(process, "kill").mockImplementation((pid, signal) => {
+      const sent = kill(pid, signal);
+      if (signal !== 0 && this.emulators.isOurs(pid)) awaitDeath(pid);
+      return sent;
+    });
+  }
+}
+
+function awaitDeath(pid: number): void {
+  while (!isDead(pid)) {
+    // the process dies beside us
+  }
+}
+
+function isDead(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true; // it is not even in /proc any more
+  }
+}
+
+export async function makeWorld(): Promise<World> {
+  return new World(await mkdtemp(join(tmpdir(), "scenario-")));
+}
+
+/** The text of one file of a scenario's folder; empty when there is none. */
+export async function readScenarioFile(folder: string, name: string): Promise<string> {
+  return readFile(join(folder, name), "utf8").catch(() => "");
+}
