@@ -14,6 +14,9 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** As systemd/vcskvmguestd.service has them. */
+const NODE_OPTIONS = ["--max-semi-space-size=1"] as const;
+
 /** The real daemon, compiled, as a process of its own. */
 export class DaemonProcess {
   /** Everything it logged, over all its starts. */
@@ -38,7 +41,13 @@ export class DaemonProcess {
   /** Starts it and waits until it serves. */
   async start({ wrapper, env = {} }: StartOptions = {}): Promise<void> {
     const from = this.lines.length;
-    const main = [process.execPath, repositoryFile("dist/daemon/main.js"), "--config", this.#config] as const;
+    const main = [
+      process.execPath,
+      ...NODE_OPTIONS,
+      repositoryFile("dist/daemon/main.js"),
+      "--config",
+      this.#config,
+    ] as const;
     const [program, ...args] = wrapper === undefined ? main : ([...wrapper, ...main] as const);
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
