@@ -1,0 +1,74 @@
+import { Dispatcher } from "../../../daemon/dispatcher.ts";
+import { GuestQueue } from "../../../daemon/guest-queue.ts";
+import { ResourceBook } from "../../../daemon/resource-book.ts";
+import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
+import { FakeEngine } from "./fake-engine.ts";
+import { FakePlatform } from "./fake-platform.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { RecordingLog } from "./recording-log.ts";
+import { requestArguments } from "./resources.ts";
+
+/** How one entry point is asked for; the guest is web1 and its resource web1_res unless it says otherwise. */
+export interface Asking {
+  readonly timeoutS?: number;
+  readonly reason?: number;
+  readonly guest?: string;
+  readonly more?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** The product's dispatcher over fakes, as one process after another. */
+export class DispatcherHost {
+  readonly platform = new FakePlatform();
+  readonly engine = new FakeEngine();
+  readonly store = new MemoryStore();
+  readonly log = new RecordingLog();
+  /** `web1_res 110`: what the engine was told, in order. */
+  readonly told: string[] = [];
+  #book = new ResourceBook(this.store, this.log);
+  #dispatcher = this.#newDispatcher();
+
+  get book(): ResourceBook {
+    return this.#book;
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
+  }
+
+  /** A new process on what the one before has written. */
+  async restart(): Promise<void> {
+    await this.#book.flush();
+    this.#book = new ResourceBook(this.store, this.log);
+    await this.#book.load();
+    this.#dispatcher = this.#newDispatcher();
+  }
+
+  /** The exit code of an entry point for web1_res. */
+  ask(name: EntryPointName, asking: Asking = {}): Promise<number> {
+    const { guest = "web1", more = {}, signal, ...options } = asking;
+    return this.raw(name, requestArguments("web1_res", { GuestName: guest, ...more }, options), signal);
+  }
+
+  /** The exit code of an entry point with these arguments. */
+  async raw(
+    name: EntryPointName,
+    args: readonly string[],
+    signal = new AbortController().signal,
+  ): Promise<number> {
+    const { exitCode } = await this.#dispatcher.handle({ kind: "entry-point", name, args, signal });
+    return exitCode;
+  }
+
+  #newDispatcher(): Dispatcher {
+    const parts = {
+      platform: this.platform,
+      engine: this.engine,
+      book: this.#book,
+      queue: new GuestQueue(),
+      look: () => undefined,
+      told: (resource: string, code: number) => void this.told.push(`${resource} ${code}`),
+    };
+    return new Dispatcher(parts, this.log, new AbortController().signal);
+  }
+}
