@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { pause, throwIfAborted } from "../deadline.ts";
@@ -10,7 +9,6 @@ import {
   liveArguments,
   readOrNothing,
   stillLives,
-  valueAfter,
 } from "./emulator-facts.ts";
 
 /** How often a signalled emulator is looked at. */
@@ -27,38 +25,6 @@ export async function emulatorOf(runDirectory: string, guest: string): Promise<E
   if (pid === undefined) return undefined;
   const facts = await emulatorAt(Number(pid));
   return facts !== undefined && isNamed(await liveArguments(facts.pid), guest) ? facts : undefined;
-}
-
-/** Which guest a scan of /proc looks for. The name serves only while no UUID was ever read. */
-export type EmulatorQuery = { readonly uuid: string } | { readonly name: string };
-
-/**
- * Finds all emulators of a guest on this host that hold anything, whoever started them.
- *
- * @throws {AgentError} STILL_RUNNING when /proc cannot be read: then nothing is proved
- */
-export async function findEmulators(query: EmulatorQuery): Promise<readonly EmulatorFacts[]> {
-  let entries: string[];
-  try {
-    entries = await readdir("/proc");
-  } catch (error) {
-    throw new AgentError(
-      "STILL_RUNNING",
-      "/proc cannot be read, so nothing proves that the emulator is gone",
-      {
-        cause: error,
-      },
-    );
-  }
-  const found: EmulatorFacts[] = [];
-  for (const entry of entries) {
-    if (!/^\d+$/.test(entry)) continue;
-    const args = await liveArguments(Number(entry));
-    const fits = "uuid" in query ? valueAfter(args, "-uuid") === query.uuid : isNamed(args, query.name);
-    const facts = fits ? await emulatorAt(Number(entry)) : undefined;
-    if (facts !== undefined) found.push(facts);
-  }
-  return found;
 }
 
 /**

@@ -4,8 +4,9 @@ import { isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { Causes } from "./causes.ts";
-import { emulatorOf, endEmulators, findEmulators } from "./emulator.ts";
+import { emulatorOf, endEmulators } from "./emulator.ts";
 import type { EmulatorFacts } from "./emulator-facts.ts";
+import { EmulatorScan } from "./emulator-scan.ts";
 import { isNoAnswer } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -34,6 +35,7 @@ export interface StopperParts {
 /** Ends guests by force, and proves that no emulator is left and none can still come up. */
 export class Stopper {
   readonly #parts: StopperParts;
+  readonly #scan = new EmulatorScan();
 
   constructor(parts: StopperParts) {
     this.#parts = parts;
@@ -154,7 +156,7 @@ export class Stopper {
 
   async #emulatorsOf(guest: string): Promise<readonly EmulatorFacts[]> {
     const uuid = await this.#uuidOf(guest);
-    return findEmulators(uuid === undefined ? { name: guest } : { uuid });
+    return this.#scan.find(uuid === undefined ? { name: guest } : { uuid });
   }
 
   /** What libvirt said last, else the emulator that libvirt's own pid file names. */

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { endEmulators, findEmulators } from "../../../src/kvm/emulator.ts";
+import { endEmulators } from "../../../src/kvm/emulator.ts";
 import { emulatorAt, stillLives } from "../../../src/kvm/emulator-facts.ts";
+import { EmulatorScan } from "../../../src/kvm/emulator-scan.ts";
 import { until } from "../../support/lab/until.ts";
 
 /** Source: asm/unistd_64.h and asm-generic/unistd.h, SYS_exit: ends the calling thread alone. */
@@ -34,7 +35,7 @@ describe("an emulator whose leading thread is gone", () => {
     const uuid = randomUUID();
     const pid = await dyingEmulator(uuid);
 
-    expect(await findEmulators({ uuid })).toMatchObject([{ pid, uuid, isDying: true }]);
+    expect(await new EmulatorScan().find({ uuid })).toMatchObject([{ pid, uuid, isDying: true }]);
   });
 
   it("is the same process still, and gone only with its last thread", async () => {
