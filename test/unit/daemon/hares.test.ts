@@ -113,9 +113,9 @@ describe("value", () => {
 
   it("is whole though long, and bounded", async () => {
     const long = await engineOf("head -c 60000 /dev/zero | tr '\\0' x");
+    expect((await long.value("r", "A", never)).length).toBe(60_000);
     const endless = await engineOf("head -c 1000000 /dev/zero | tr '\\0' x");
 
-    expect((await long.value("r", "A", never)).length).toBeLessThanOrEqual(1_000_000);
     expect((await endless.value("r", "A", never)).length).toBeLessThan(200_000);
   });
 
