@@ -25,7 +25,7 @@ export interface EmulatorKeeper {
 }
 
 /** An error reply as libvirtd sends it. */
-function libvirtError(procedure: string, code: number, message: string): LibvirtError {
+export function libvirtError(procedure: string, code: number, message: string): LibvirtError {
   const nothing = { domain: 10, level: 2, str1: null, str2: null, str3: null, int1: 0, int2: 0 };
   return new LibvirtError(procedure, { ...nothing, code, message });
 }

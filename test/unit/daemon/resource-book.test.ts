@@ -1,0 +1,160 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ResourceBook } from "../../../daemon/resource-book.ts";
+import { createViews } from "../../../daemon/views.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, online, UNKNOWN } from "../../../src/resource-state.ts";
+import { aReading, FakePlatform, RUNNING } from "../../support/fakes/fake-platform.ts";
+import { MemoryStore } from "../../support/fakes/memory-store.ts";
+import { RecordingLog } from "../../support/fakes/recording-log.ts";
+import { attributesOfGuest } from "../../support/fakes/resources.ts";
+
+const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
+let store: MemoryStore;
+let book: ResourceBook;
+
+beforeEach(() => {
+  store = new MemoryStore();
+  book = new ResourceBook(store, new RecordingLog());
+});
+
+describe("what the engine was told", () => {
+  it("is news when state or confidence change, and says what was told before", () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+
+    expect(book.told(record, { state: online(100), active: true })).toEqual({
+      isNews: true,
+      before: "nothing",
+    });
+    expect(book.told(record, { state: online(100), active: true })).toEqual({
+      isNews: false,
+      before: "ONLINE(100)",
+    });
+    expect(book.told(record, { state: online(20), active: true })).toEqual({
+      isNews: true,
+      before: "ONLINE(100)",
+    });
+    expect(book.told(record, { state: OFFLINE, active: false })).toEqual({
+      isNews: true,
+      before: "ONLINE(20)",
+    });
+  });
+
+  it("keeps the last proved answer while UNKNOWN is told, as the engine does", () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+    book.told(record, { state: online(100), active: true });
+
+    expect(book.told(record, { state: UNKNOWN, active: false }).isNews).toBe(true);
+    expect(book.told(record, { state: UNKNOWN, active: false }).isNews).toBe(false);
+    expect(record.registration.lastAnswer).toEqual({ state: online(100), active: true });
+    expect(book.told(record, { state: online(100), active: true })).toEqual({
+      isNews: true,
+      before: "UNKNOWN",
+    });
+  });
+
+  it("costs a write only when it changes", async () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+    book.told(record, { state: online(100), active: true });
+    await book.flush();
+    const writes = store.saves.length;
+    for (let count = 0; count < 10; count++) book.told(record, { state: online(100), active: true });
+    await book.flush();
+
+    expect(store.saves.length).toBe(writes);
+  });
+});
+
+describe("what a reading teaches", () => {
+  it("is the guest's UUID, once", async () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+    await book.flush();
+    const writes = store.saves.length;
+    book.learn(record, { ...RUNNING, uuid: UUID });
+    book.learn(record, { ...RUNNING, uuid: UUID });
+    book.learn(record, { ...RUNNING, uuid: undefined });
+    await book.flush();
+
+    expect(record.registration.uuid).toBe(UUID);
+    expect(store.saves.length).toBe(writes + 1);
+  });
+
+  it("is that an unanswered start has happened, unless an operation is at work", async () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+    await book.change(record, { starting: true });
+    record.operation = "online";
+    book.learn(record, RUNNING);
+    expect(record.registration.starting).toBe(true);
+    record.operation = undefined;
+    book.learn(record, aReading());
+    expect(record.registration.starting).toBe(true);
+    book.learn(record, RUNNING);
+
+    expect(record.registration.starting).toBe(false);
+  });
+});
+
+describe("attributes", () => {
+  it("are written when they change, and not when every request repeats them", async () => {
+    book.refresh("r", attributesOfGuest("web1"));
+    await book.flush();
+    for (let count = 0; count < 5; count++) book.refresh("r", attributesOfGuest("web1"));
+    await book.flush();
+    expect(store.saves).toHaveLength(1);
+    book.refresh("r", attributesOfGuest("web1", { delayAfterGuestOnlineS: 9 }));
+    await book.flush();
+
+    expect(store.saves).toHaveLength(2);
+  });
+
+  it("of another guest end what was known of the first", () => {
+    const record = book.open("r", attributesOfGuest("web1"));
+    book.told(record, { state: INTENTIONAL_OFFLINE, active: true });
+    book.learn(record, { ...RUNNING, uuid: UUID });
+    book.refresh("r", attributesOfGuest("web2"));
+
+    expect(record.registration).toEqual({
+      resource: "r",
+      attributes: attributesOfGuest("web2"),
+      watched: true,
+      stopping: false,
+      starting: false,
+    });
+  });
+});
+
+describe("the views of the book", () => {
+  it("show operators every resource, what was told, and the last reading", () => {
+    const platform = new FakePlatform();
+    const views = createViews(book, platform);
+    const record = book.open("r", attributesOfGuest("web1"));
+    expect(views.health()).toEqual({ status: "ok", libvirt: "not connected", resources: 1 });
+    platform.events.emit("connected");
+    book.told(record, { state: online(100), active: true });
+    record.lastReading = { reading: { ...RUNNING, uuid: UUID }, at: new Date(0) };
+
+    expect(views.health()).toMatchObject({ libvirt: "connected" });
+    expect(views.guests()).toEqual([views.guest("web1")]);
+    expect(views.guest("web1")).toMatchObject({
+      resource: "r",
+      guest: "web1",
+      environment: "kvm",
+      told: "ONLINE(100)",
+      reading: { state: "ONLINE(100)", source: "platform", uuid: UUID, at: "1970-01-01T00:00:00.000Z" },
+    });
+    expect(views.guest("web2")).toBeUndefined();
+  });
+
+  it("tell their subscribers what happens until they leave", () => {
+    const platform = new FakePlatform();
+    const heard: unknown[] = [];
+    const leave = createViews(book, platform).subscribe((event) => void heard.push(event));
+    platform.events.emit("changed", "web1");
+    platform.events.emit("lost", "end of file");
+    leave();
+    platform.events.emit("connected");
+
+    expect(heard).toEqual([
+      { event: "changed", guest: "web1" },
+      { event: "lost", reason: "end of file" },
+    ]);
+  });
+});
