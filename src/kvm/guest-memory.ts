@@ -18,6 +18,8 @@ export interface GuestMemory {
   startAnswered: boolean;
   /** A shutdown request that is under way. */
   pendingShutdown: Promise<unknown> | undefined;
+  /** Until then (performance.now) it is not looked at with the others: reading it hangs in libvirt. */
+  noLookBefore: number;
   /** Until then (performance.now) no shutdown is requested: the last one hangs in libvirt. */
   noShutdownBefore: number;
   /** Until then no job statistics are asked for: the last question hangs in libvirt. */
@@ -40,6 +42,7 @@ export class GuestMemories {
         pendingStart: undefined,
         startAnswered: false,
         pendingShutdown: undefined,
+        noLookBefore: 0,
         noShutdownBefore: 0,
         noJobBefore: 0,
       };

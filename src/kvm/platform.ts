@@ -142,7 +142,7 @@ export class KvmPlatform implements Platform {
     session.events.on("lifecycle", (event) => this.#take(event));
     await withDeadline(PREPARE_MS, "the first read", [signal], async (limit) => {
       await session.registerEvent(LIFECYCLE, { signal: limit });
-      await this.#reader.all(session, this.#memories.names(), limit);
+      await this.#reader.readFirst(session, limit);
     });
   }
 

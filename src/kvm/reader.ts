@@ -1,23 +1,30 @@
 import { type AgentError, hasCode, messageOf } from "../agent-error.ts";
-import { throwIfAborted, withDeadline } from "../deadline.ts";
-import { isNoDomain } from "../libvirt/errors.ts";
+import { orAbort, throwIfAborted, withDeadline } from "../deadline.ts";
+import { isNoDomain, isTimedOut } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
-import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState } from "../resource-state.ts";
+import { online } from "../resource-state.ts";
 import type { Causes } from "./causes.ts";
-import { type DomainWords, domainWords } from "./domain-words.ts";
-import { emulatorOf } from "./emulator.ts";
 import { stillLives } from "./emulator-facts.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
-import type { DomainFigures, DomainRef, DomainStateCode, Hypervisor } from "./hypervisor.ts";
+import type { DomainFigures, Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
-import { migrationSide } from "./migration-side.ts";
 import type { KvmSettings } from "./settings.ts";
-import { needsMigrationSide, verdictOf } from "./state-table.ts";
+import { Translator } from "./translator.ts";
 
 /** libvirt answers a state in a tenth of a millisecond; after this long it is taken as hung for this reading. */
 const ANSWER_MS = 5000;
+
+/** The same for the read of all guests; and for one guest of many, so that one that hangs costs the others little. */
+const BULK_MS = 3000;
+const ONE_MS = 1000;
+
+/** When the first so many guests hang, libvirt itself does. */
+const HUNG_AT_MOST = 3;
+
+/** What hung in libvirt is not asked again for this long, unless the engine asks. */
+const HANG_PAUSE_MS = 60_000;
 
 /** A libvirtd that is being restarted is waited for this long. */
 const SESSION_MS = 2000;
@@ -37,9 +44,13 @@ export interface ReaderParts {
 /** Reads guests from libvirt and, when it does not answer, from the emulator process alone. */
 export class Reader {
   readonly #parts: ReaderParts;
+  readonly #translator: Translator;
+  /** Until then (performance.now) all guests are not read with one call: the last such call hung. */
+  #noBulkBefore = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
+    this.#translator = new Translator(parts);
   }
 
   /** See Platform.read. */
@@ -58,15 +69,64 @@ export class Reader {
     }
   }
 
-  /** See Platform.readAll. */
-  readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
-    return this.#ask("reading all guests", ANSWER_MS, signal, (session, limit) =>
-      this.all(session, guests, limit),
-    );
+  /**
+   * See Platform.readAll. One domain whose lock libvirtd holds (a dump into dead storage) keeps the read of all from
+   * ending; then guests are read one by one, and the one that hangs is left out for a while.
+   */
+  async readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
+    if (performance.now() < this.#noBulkBefore) return this.#oneByOne(guests, signal);
+    try {
+      return await this.#ask("reading all guests", BULK_MS, signal, (session, limit) =>
+        this.#all(session, guests, limit),
+      );
+    } catch (error) {
+      throwIfAborted(signal);
+      if (!hasCode(error, "TIMED_OUT")) throw error;
+      const readings = await this.#oneByOne(guests, signal);
+      this.#noBulkBefore = performance.now() + HANG_PAUSE_MS;
+      this.#parts.log.warn({}, "a domain keeps libvirt from reading all at once, guests are read one by one");
+      return readings;
+    }
   }
 
-  /** Reads many guests on a session that is not yet open to others. */
-  async all(
+  /** Reads what is remembered on a session that is not yet open to others, which a domain that hangs must not prevent. */
+  async readFirst(session: Hypervisor, signal: AbortSignal): Promise<void> {
+    this.#noBulkBefore = 0;
+    for (const guest of this.#parts.memories.names()) this.#parts.memories.of(guest).noLookBefore = 0;
+    try {
+      await withDeadline(BULK_MS, "the first read of all guests", [signal], (limit) =>
+        orAbort(this.#all(session, this.#parts.memories.names(), limit), limit),
+      );
+    } catch (error) {
+      throwIfAborted(signal);
+      if (!hasCode(error, "TIMED_OUT") && !isTimedOut(error)) throw error;
+    }
+  }
+
+  /** @throws {AgentError} TIMED_OUT when libvirt answers for no guest: then it hangs as a whole */
+  async #oneByOne(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
+    const readings = new Map<string, Reading>();
+    const hung: string[] = [];
+    for (const guest of guests) {
+      if (performance.now() < this.#parts.memories.of(guest).noLookBefore) continue;
+      try {
+        const reading = await this.#ask(`reading guest ${guest}`, ONE_MS, signal, (session, limit) =>
+          this.#one(session, guest, limit),
+        );
+        readings.set(guest, reading);
+      } catch (error) {
+        throwIfAborted(signal);
+        if (!hasCode(error, "TIMED_OUT")) throw error;
+        hung.push(guest);
+        if (readings.size === 0 && (hung.length === HUNG_AT_MOST || hung.length === guests.length))
+          throw error;
+      }
+    }
+    for (const guest of hung) this.#parts.memories.of(guest).noLookBefore = performance.now() + HANG_PAUSE_MS;
+    return readings;
+  }
+
+  async #all(
     session: Hypervisor,
     guests: readonly string[],
     signal: AbortSignal,
@@ -91,13 +151,13 @@ export class Reader {
     count: number,
     signal: AbortSignal,
   ): Promise<Reading | undefined> {
-    if (figures === undefined) return this.#undefinedHere(guest);
+    if (figures === undefined) return this.#translator.undefinedHere(guest);
     const code = {
       state: number(figures.params.get("state.state")),
       reason: number(figures.params.get("state.reason")),
     };
     try {
-      return await this.#reading(guest, figures.domain, code, count, signal);
+      return await this.#translator.reading(guest, figures.domain, code, count, signal);
     } catch (error) {
       throwIfAborted(signal);
       this.#parts.log.debug({ guest, err: error }, "guest could not be read with the others");
@@ -136,88 +196,11 @@ export class Reader {
     try {
       const domain = await session.lookupByName(guest, { signal });
       const code = await session.getState(domain.uuid, { signal });
-      return await this.#reading(guest, domain, code, count, signal);
+      return await this.#translator.reading(guest, domain, code, count, signal);
     } catch (error) {
-      if (isNoDomain(error)) return this.#undefinedHere(guest);
+      if (isNoDomain(error)) return this.#translator.undefinedHere(guest);
       throw error;
     }
-  }
-
-  /** @param count the causes' count when libvirt was asked */
-  async #reading(
-    guest: string,
-    domain: DomainRef,
-    code: DomainStateCode,
-    count: number,
-    signal: AbortSignal,
-  ): Promise<Reading> {
-    const words = domainWords(code.state, code.reason);
-    const { uuid } = domain;
-    const side = needsMigrationSide(words)
-      ? await migrationSide(this.#parts, { guest, uuid, words }, signal)
-      : "none";
-    const verdict = verdictOf(words, side, this.#parts.settings().overrides);
-    if (verdict.active === true) this.#parts.causes.seenActive(uuid, count);
-    await this.#remember(guest, domain, words);
-    const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
-    const reason = sentence(words, verdict.why, ended);
-    if (verdict.alarming) this.#alarm(guest, words, reason);
-    this.#parts.memories.of(guest).lastWords = words.text;
-    return {
-      state: this.#withPolicy(verdict.state, words, ended),
-      reason,
-      active: verdict.active,
-      migrating: verdict.migrating,
-      suspended: verdict.suspended,
-      uuid,
-      source: "platform",
-      ended,
-    };
-  }
-
-  #withPolicy(state: ResourceState, words: DomainWords, ended: string | undefined): ResourceState {
-    const wished =
-      ended === "powered off from inside" && words.state === "shut off" && state.kind === "OFFLINE";
-    return wished && this.#parts.settings().guestPowerOff === "intentional" ? INTENTIONAL_OFFLINE : state;
-  }
-
-  #alarm(guest: string, words: DomainWords, reason: string): void {
-    if (this.#parts.memories.of(guest).lastWords === words.text) return;
-    this.#parts.log.warn({ guest, reason }, "guest is in an alarming state");
-  }
-
-  #undefinedHere(guest: string): Reading {
-    const memory = this.#parts.memories.of(guest);
-    memory.readings += 1;
-    memory.emulator = undefined;
-    const ended = memory.uuid === undefined ? undefined : this.#parts.causes.endOf(memory.uuid);
-    return {
-      state: OFFLINE,
-      reason: `not defined on this host${ended === undefined ? "" : `; its last run ended: ${ended}`}`,
-      active: false,
-      migrating: false,
-      suspended: undefined,
-      uuid: memory.uuid,
-      source: "platform",
-      ended,
-    };
-  }
-
-  /** Keeps the emulator's identity of a running guest, read once a run. */
-  async #remember(guest: string, domain: DomainRef, words: DomainWords): Promise<void> {
-    const memory = this.#parts.memories.of(guest);
-    memory.uuid = domain.uuid;
-    memory.readings += 1;
-    if (words.state !== "running" && words.state !== "idle") {
-      memory.emulator = undefined;
-      return;
-    }
-    if (memory.emulator?.uuid === domain.uuid && memory.runId === domain.id) return;
-    const turn = memory.readings;
-    const facts = await emulatorOf(this.#parts.settings().runDirectory, guest);
-    if (memory.readings !== turn) return;
-    memory.runId = domain.id;
-    memory.emulator = facts?.uuid === domain.uuid ? facts : undefined;
   }
 
   /** libvirt does not answer: the process that last ran this guest proves it, or nothing does. */
@@ -236,15 +219,6 @@ export class Reader {
       ended: undefined,
     };
   }
-}
-
-function sentence(words: DomainWords, why: string, ended: string | undefined): string {
-  const parts = [
-    `libvirt says ${words.text}`,
-    why,
-    ended === undefined ? "" : `its last run ended: ${ended}`,
-  ];
-  return parts.filter((part) => part !== "").join("; ");
 }
 
 function number(value: unknown): number {

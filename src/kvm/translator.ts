@@ -1,0 +1,114 @@
+import type { Log } from "../log.ts";
+import type { Reading } from "../platform.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
+import type { Causes } from "./causes.ts";
+import { type DomainWords, domainWords } from "./domain-words.ts";
+import { emulatorOf } from "./emulator.ts";
+import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
+import { migrationSide, type SideParts } from "./migration-side.ts";
+import { needsMigrationSide, verdictOf } from "./state-table.ts";
+
+export interface TranslatorParts extends SideParts {
+  readonly causes: Causes;
+  readonly log: Log;
+}
+
+/** Turns what libvirt says of a domain into a reading, and remembers what later readings need. */
+export class Translator {
+  readonly #parts: TranslatorParts;
+
+  constructor(parts: TranslatorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What a domain's state means, with what is known of it beside.
+   *
+   * @param count the causes' count when libvirt was asked
+   */
+  async reading(
+    guest: string,
+    domain: DomainRef,
+    code: DomainStateCode,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<Reading> {
+    const words = domainWords(code.state, code.reason);
+    const { uuid } = domain;
+    const side = needsMigrationSide(words)
+      ? await migrationSide(this.#parts, { guest, uuid, words }, signal)
+      : "none";
+    const verdict = verdictOf(words, side, this.#parts.settings().overrides);
+    if (verdict.active === true) this.#parts.causes.seenActive(uuid, count);
+    await this.#remember(guest, domain, words);
+    const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
+    const reason = sentence(words, verdict.why, ended);
+    if (verdict.alarming) this.#alarm(guest, words, reason);
+    this.#parts.memories.of(guest).lastWords = words.text;
+    return {
+      state: this.#withPolicy(verdict.state, words, ended),
+      reason,
+      active: verdict.active,
+      migrating: verdict.migrating,
+      suspended: verdict.suspended,
+      uuid,
+      source: "platform",
+      ended,
+    };
+  }
+
+  #withPolicy(state: ResourceState, words: DomainWords, ended: string | undefined): ResourceState {
+    const wished =
+      ended === "powered off from inside" && words.state === "shut off" && state.kind === "OFFLINE";
+    return wished && this.#parts.settings().guestPowerOff === "intentional" ? INTENTIONAL_OFFLINE : state;
+  }
+
+  #alarm(guest: string, words: DomainWords, reason: string): void {
+    if (this.#parts.memories.of(guest).lastWords === words.text) return;
+    this.#parts.log.warn({ guest, reason }, "guest is in an alarming state");
+  }
+
+  /** A domain that libvirt does not know: a normal standby host. */
+  undefinedHere(guest: string): Reading {
+    const memory = this.#parts.memories.of(guest);
+    memory.readings += 1;
+    memory.emulator = undefined;
+    const ended = memory.uuid === undefined ? undefined : this.#parts.causes.endOf(memory.uuid);
+    return {
+      state: OFFLINE,
+      reason: `not defined on this host${ended === undefined ? "" : `; its last run ended: ${ended}`}`,
+      active: false,
+      migrating: false,
+      suspended: undefined,
+      uuid: memory.uuid,
+      source: "platform",
+      ended,
+    };
+  }
+
+  /** Keeps the emulator's identity of a running guest, read once a run. */
+  async #remember(guest: string, domain: DomainRef, words: DomainWords): Promise<void> {
+    const memory = this.#parts.memories.of(guest);
+    memory.uuid = domain.uuid;
+    memory.readings += 1;
+    if (words.state !== "running" && words.state !== "idle") {
+      memory.emulator = undefined;
+      return;
+    }
+    if (memory.emulator?.uuid === domain.uuid && memory.runId === domain.id) return;
+    const turn = memory.readings;
+    const facts = await emulatorOf(this.#parts.settings().runDirectory, guest);
+    if (memory.readings !== turn) return;
+    memory.runId = domain.id;
+    memory.emulator = facts?.uuid === domain.uuid ? facts : undefined;
+  }
+}
+
+function sentence(words: DomainWords, why: string, ended: string | undefined): string {
+  const parts = [
+    `libvirt says ${words.text}`,
+    why,
+    ended === undefined ? "" : `its last run ended: ${ended}`,
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+}
