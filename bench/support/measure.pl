@@ -6,7 +6,6 @@
 # bash's time has milliseconds and GNU time hundredths of a second: too coarse for a call of 5 ms.
 use strict;
 use warnings;
-use POSIX ();
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 # x86_64: getrusage(RUSAGE_CHILDREN), whose answer begins with user and system time, each as seconds and microseconds.
@@ -18,8 +17,15 @@ sub children_us {
   return ($user_s + $system_s) * 1_000_000 + $user_us + $system_us;
 }
 
-$| = 1;
-while (my $line = <STDIN>) {
+# What the programs inherit is made once: work between fork and exec would count as theirs. The copies close at exec.
+open my $calls, '<&', \*STDIN or die "stdin: $!";
+open my $answers, '>&', \*STDOUT or die "stdout: $!";
+$answers->autoflush(1);
+open STDIN, '<', '/dev/null' or die "/dev/null: $!";
+open STDOUT, '>', '/dev/null' or die "/dev/null: $!";
+open STDERR, '>', '/dev/null' or die "/dev/null: $!";
+
+while (my $line = <$calls>) {
   chomp $line;
   my @words = split /\0/, $line, -1;
   pop @words;
@@ -27,12 +33,10 @@ while (my $line = <STDIN>) {
   my $since = clock_gettime(CLOCK_MONOTONIC);
   my $pid = fork // die "fork: $!";
   if ($pid == 0) {
-    open STDIN, '<', '/dev/null';
-    open STDOUT, '>', '/dev/null';
-    open STDERR, '>', '/dev/null';
-    exec { $words[0] } @words or POSIX::_exit(127);
+    exec { $words[0] } @words or kill 'KILL', $$;
   }
   waitpid $pid, 0;
   my $wall = (clock_gettime(CLOCK_MONOTONIC) - $since) * 1_000_000;
-  printf "%d %d %d\n", $wall, children_us() - $cpu, $? >> 8;
+  my $code = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+  printf $answers "%d %d %d\n", $wall, children_us() - $cpu, $code;
 }
