@@ -235,6 +235,15 @@ describe("a libvirt that does not answer", () => {
     expect(await errorOf(read("web1"))).toMatchObject({ code: "PLATFORM_DOWN" });
   });
 
+  it("proves nothing by an emulator that was started for a migration to here", async () => {
+    const { uuid } = host.libvirtd.define("web1", CODE.migrated);
+    await host.emulators.begin("web1", uuid, ["-incoming", "defer"]);
+    await read("web1");
+    host.libvirtd.hang();
+
+    expect(await errorOf(read("web1"))).toMatchObject({ code: "TIMED_OUT" });
+  });
+
   it("proves nothing of a guest whose last proved state was not running", async () => {
     await running("web1");
     await read("web1");
