@@ -1,7 +1,7 @@
 import { hasCode, messageOf } from "../agent-error.ts";
 import { type Answer, answerOf } from "../answer.ts";
 import type { Reading } from "../platform.ts";
-import { UNKNOWN } from "../resource-state.ts";
+import { online, UNKNOWN } from "../resource-state.ts";
 import type { MonitorContext } from "./context.ts";
 
 /** A guest whose events never pause is answered from the last of this many readings. */
@@ -23,7 +23,7 @@ export interface MonitorResult {
  */
 export async function monitor(context: MonitorContext, signal: AbortSignal): Promise<MonitorResult> {
   try {
-    const reading = await proved(context, await freshReading(context, signal), signal);
+    const reading = await freshReading(context, signal);
     return { answer: answerOf(reading, context.facts()), reading };
   } catch (error) {
     if (!hasCode(error, "PLATFORM_DOWN", "NOT_ALLOWED", "TIMED_OUT", "CANCELLED")) {
@@ -36,14 +36,16 @@ export async function monitor(context: MonitorContext, signal: AbortSignal): Pro
 async function freshReading(context: MonitorContext, signal: AbortSignal): Promise<Reading> {
   for (let attempt = 1; ; attempt++) {
     const epoch = context.epoch();
-    const reading = await context.platform.read(context.attributes.guestName, signal, context.patienceMs);
+    const told = await context.platform.read(context.attributes.guestName, signal, context.patienceMs);
+    const reading = await proved(context, told, signal);
     if (epoch === context.epoch() || attempt === READINGS_AT_MOST) return reading;
   }
 }
 
 /**
  * While the guest is being stopped, and at the first look, the hypervisor's word for "not running" is not enough:
- * it may have lost sight of an emulator that lives.
+ * it may have lost sight of an emulator that lives. Such a guest is ONLINE whatever the engine is told meanwhile: as
+ * an OFFLINE beside a live emulator it would pass for a policy's.
  */
 async function proved(context: MonitorContext, reading: Reading, signal: AbortSignal): Promise<Reading> {
   const { stopping, lastAnswer } = context.facts();
@@ -53,6 +55,6 @@ async function proved(context: MonitorContext, reading: Reading, signal: AbortSi
     return reading;
   } catch (error) {
     if (!hasCode(error, "STILL_RUNNING")) throw error;
-    return { ...reading, active: true, reason: `${reading.reason}, but ${error.message}` };
+    return { ...reading, state: online(10), active: true, reason: `${reading.reason}, but ${error.message}` };
   }
 }
