@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Scheduler } from "fast-check";
 import { vi } from "vitest";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
@@ -55,6 +56,7 @@ export class ModelRun {
 
   constructor(plan: ModelPlan, scheduler: Scheduler, dice: readonly boolean[]) {
     this.#scheduler = scheduler;
+    setMaxListeners(0, this.#ending.signal);
     this.#dice = dice;
     const log = new RecordingLog((entry) => this.#hear(entry));
     const engine = new FakeEngine();
