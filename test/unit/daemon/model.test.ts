@@ -3,6 +3,9 @@ import { expect, it } from "vitest";
 import type { ModelPlan } from "../../support/fakes/model-platform.ts";
 import { type Happening, ModelRun } from "../../support/fakes/model-run.ts";
 
+/** The rarest defect so far showed once in 2500 runs: the long tests look that far. */
+const RUNS = process.env["VCSKVM_LONG"] === "1" ? 8000 : 300;
+
 /** Most things happen close together: there they meet. */
 const atMs = fc.oneof(fc.integer({ min: 0, max: 4000 }), fc.integer({ min: 0, max: 60_000 }));
 
@@ -59,6 +62,6 @@ it("keeps its laws however requests, guests and libvirt interleave", async () =>
 
       expect(run.breaches).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns: RUNS },
   );
-});
+}, 600_000);
