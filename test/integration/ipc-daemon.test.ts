@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type DaemonProcess, DaemonProgram } from "../support/ipc/daemon-process.ts";
 import { ask } from "../support/ipc/http-client.ts";
-import { processesWith } from "../support/ipc/processes.ts";
+import { clientOf, processesWith } from "../support/ipc/processes.ts";
 import { AgentDirectory, SHELLS } from "../support/ipc/shim.ts";
 import { makeFolder } from "../support/ipc/test-server.ts";
 
@@ -108,7 +108,8 @@ describe("a shim", () => {
     const daemon = await startListening();
     daemon.signal("SIGSTOP");
     const { result } = agent.start(["dash"], "monitor", ["vmres"]);
-    await vi.waitUntil(async () => (await processesWith("--data-binary")).length > 0, { timeout: 60_000 });
+    const isAsking = async () => (await processesWith(socket)).some((seen) => clientOf(seen) !== undefined);
+    await vi.waitUntil(isAsking, { timeout: 60_000 });
 
     daemon.signal("SIGCONT");
 

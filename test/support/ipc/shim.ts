@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { repositoryFile } from "../repository.ts";
 
-/** The shells that are /bin/sh somewhere, and so run the shim, as command lines. */
+/** The shells that are /bin/sh somewhere, and so run the shim, as command lines; with perl, and where there is none. */
 export const SHELLS = [
   ["dash", ["dash"]],
   ["bash", ["bash"]],
   ["bash as sh", ["bash", "--posix"]],
   ["busybox sh", ["busybox", "sh"]],
+  ["dash, with curl", ["env", "VCSKVMGUESTD_CLIENT=curl", "dash"]],
+  ["busybox sh, with curl", ["env", "VCSKVMGUESTD_CLIENT=curl", "busybox", "sh"]],
 ] as const;
 
 /** The agent framework's names of all scripts, actions with their folder. */
