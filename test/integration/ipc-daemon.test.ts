@@ -86,6 +86,11 @@ describe("two daemons", () => {
   });
 });
 
+/** A shim has begun to ask at the socket. */
+async function isAsking(): Promise<boolean> {
+  return (await processesWith(socket)).some((seen) => clientOf(seen) !== undefined);
+}
+
 describe("a shim", () => {
   const SCRIPTS = ["monitor", "clean", "online", "actions/DevScan"];
   const FALLBACKS = SHELLS.flatMap(() => [99, 1, 0, 1]);
@@ -108,7 +113,6 @@ describe("a shim", () => {
     const daemon = await startListening();
     daemon.signal("SIGSTOP");
     const { result } = agent.start(["dash"], "monitor", ["vmres"]);
-    const isAsking = async () => (await processesWith(socket)).some((seen) => clientOf(seen) !== undefined);
     await vi.waitUntil(isAsking, { timeout: 60_000 });
 
     daemon.signal("SIGCONT");
