@@ -64,6 +64,11 @@ export class FakeLibvirtd {
     return session;
   }
 
+  get condition(): "up" | "down" | "hung" {
+    if (this.#hung !== undefined) return "hung";
+    return this.#isUp ? "up" : "down";
+  }
+
   /** Sessions that are open now. */
   get sessions(): number {
     return [...this.#sessions].filter((session) => !session.closed).length;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
@@ -29,6 +30,7 @@ const INTERVAL_MS = 5000;
 export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
   const { open, store, engine, settings, log } = parts;
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
   const platform = new KvmPlatform({ open, settings, log });
   const book = new ResourceBook(store, log);
   const prober = new Prober(engine, log, ending.signal);

@@ -9,7 +9,7 @@ import { EmulatorProcesses } from "../fakes/emulator-processes.ts";
 import { FakeEngine } from "../fakes/fake-engine.ts";
 import { FakeLibvirtd } from "../fakes/fake-libvirtd.ts";
 import { MemoryStore } from "../fakes/memory-store.ts";
-import { RecordingLog } from "../fakes/recording-log.ts";
+import { type LogEntry, RecordingLog } from "../fakes/recording-log.ts";
 import { requestArguments } from "../fakes/resources.ts";
 import { VirtualClock } from "../fakes/virtual-clock.ts";
 import { Journal } from "./journal.ts";
@@ -35,6 +35,8 @@ export class World {
   readonly #store = new MemoryStore();
   readonly #runDirectory: string;
   readonly #scalars = new Map<string, string | number>();
+  /** Hears each line of the product's log as it is written. */
+  onLog: (entry: LogEntry) => void = () => undefined;
   #daemon: ScenarioDaemon | undefined;
 
   constructor(runDirectory: string) {
@@ -60,8 +62,15 @@ export class World {
       store: this.#store,
       engine: this.#engine,
       settings: () => this.settings,
-      log: new RecordingLog((entry) => this.journal.logged(entry)),
+      log: new RecordingLog((entry) => {
+        this.journal.logged(entry);
+        this.onLog(entry);
+      }),
     });
+  }
+
+  get hasDaemon(): boolean {
+    return this.#daemon !== undefined;
   }
 
   stopDaemon(): void {
