@@ -155,9 +155,12 @@ describe("a shim", () => {
 
       await daemon.says("aborted CLIENT_GONE");
       expect((await agent.run(shell, "monitor", ["vmres"])).exitCode).toBe(110);
-      await vi.waitUntil(async () => (await processesWith(socket)).every(({ argv }) => argv[0] !== "curl"), {
-        timeout: 60_000,
-      });
+      await vi.waitUntil(
+        async () => (await processesWith(socket)).every((seen) => clientOf(seen) === undefined),
+        {
+          timeout: 60_000,
+        },
+      );
       expect((await result).signal).toBe("SIGKILL");
     },
   );

@@ -124,7 +124,7 @@ describe("a password of RHEVMInfo", () => {
     const running = ["monitor", "clean"].map((name) => startShim(host, name, argumentsOf(name, web1)));
     await until("both ask", async () => {
       const askers = (await commandLines()).filter(
-        (line) => line[0] === "curl" && line.includes(host.socket),
+        (line) => ["perl", "curl"].includes(line[0] ?? "") && line.includes(host.socket),
       );
       return askers.length === 2;
     });
