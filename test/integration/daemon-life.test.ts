@@ -82,7 +82,7 @@ describe("the daemon comes and goes while guests run", () => {
 
   it("answers nothing before its first full read (scenario 90)", async () => {
     await host.daemon.kill();
-    host.libvirtd.freeze();
+    await host.libvirtd.freeze();
     await host.daemon.start();
 
     const codes = await Promise.all(RUNNING.map((name) => monitorCode(host, of(name, 20))));
@@ -97,7 +97,7 @@ describe("the daemon comes and goes while guests run", () => {
     const before = await pids();
     const offline = startShim(host, "offline", argumentsOf("offline", of("deaf")));
     await until("it is asked to stop", async () => (await operationOf("deaf")) === "offline");
-    libvirtd.freeze();
+    await libvirtd.freeze();
     try {
       const clean = startShim(host, "clean", argumentsOf("clean", of("spared")));
       await until("clean is under way", async () => (await operationOf("spared")) === "clean");
@@ -159,7 +159,7 @@ describe("the daemon comes and goes while guests run", () => {
     const from = daemon.lines.length;
     const asked = (await hares.calls()).length;
 
-    daemon.signal("SIGSTOP");
+    await daemon.freeze();
     const since = performance.now();
     await killEmulator(libvirtd, "victim");
     await until("libvirtd has given it up", () => performance.now() - since > 5000);
@@ -173,7 +173,7 @@ describe("the daemon comes and goes while guests run", () => {
 
   it("never guesses while it gets no processor time (scenario 92)", async () => {
     const { daemon } = host;
-    daemon.signal("SIGSTOP");
+    await daemon.freeze();
     const late = await runEntryPoint(host, "monitor", of("web1", 4));
     const waiting = Array.from({ length: 40 }, () => runEntryPoint(host, "monitor", of("web1", 20)));
     await until("they wait", async () => (await processesWith(host.socket)).length >= 40);

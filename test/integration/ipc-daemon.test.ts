@@ -59,7 +59,7 @@ describe("two daemons", () => {
 
   it("do not meet when the first is stopped (SIGSTOP)", async () => {
     const first = await startListening();
-    first.signal("SIGSTOP");
+    await first.freeze();
 
     const second = start();
 
@@ -97,7 +97,7 @@ describe("a shim", () => {
 
   it("ends before the framework's timeout when the daemon is stopped (SIGSTOP)", async () => {
     const daemon = await startListening();
-    daemon.signal("SIGSTOP");
+    await daemon.freeze();
 
     const runs = SHELLS.flatMap(([, shell]) =>
       SCRIPTS.map((script) => agent.run(shell, script, ["vmres", "AEPTimeout", "1", "8"])),
@@ -111,7 +111,7 @@ describe("a shim", () => {
 
   it("gets its answer when the daemon is continued in time", async () => {
     const daemon = await startListening();
-    daemon.signal("SIGSTOP");
+    await daemon.freeze();
     const { result } = agent.start(["dash"], "monitor", ["vmres"]);
     await vi.waitUntil(isAsking, { timeout: 60_000 });
 

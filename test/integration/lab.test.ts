@@ -166,7 +166,7 @@ describe("a fault", () => {
   });
 
   it("freezes libvirtd, which answers again when thawed", async () => {
-    libvirtd.freeze();
+    await libvirtd.freeze();
     await expect(run("virsh", ["-c", libvirtd.uri, "uri"], 1000)).rejects.toThrow("killed after 1000 ms");
     libvirtd.thaw();
 
@@ -194,7 +194,7 @@ describe("the end", () => {
     await startGuest(other, { name: "frozen", files, kind: "sector" });
     const pids = [other.pid, await emulatorPid(other, "left"), await freezeEmulator(other, "frozen")];
     expect(await other.virsh("hostname")).toBe("other");
-    other.freeze();
+    await other.freeze();
 
     await Promise.all([other.stop(), other.stop()]);
     await other.stop();

@@ -44,7 +44,7 @@ describe("A libvirtd in trouble", () => {
   });
 
   it("ends an opening at its own deadline when it hangs", async () => {
-    libvirtd.freeze();
+    await libvirtd.freeze();
 
     const error = await errorOf(open({ openTimeoutMs: 300 }));
 
@@ -56,7 +56,7 @@ describe("A libvirtd in trouble", () => {
     const connection = await open({ keepalive: { intervalMs: 200, count: 2 } });
     const reasons: string[] = [];
     connection.events.on("close", ({ kind }) => reasons.push(kind));
-    libvirtd.freeze();
+    await libvirtd.freeze();
 
     const errors = await Promise.all([connection.getHostname(), connection.getUri()].map(errorOf));
 
@@ -95,7 +95,7 @@ describe("A libvirtd in trouble", () => {
 
   it("does not hold up the closing of a connection", async () => {
     const connection = await open();
-    libvirtd.freeze();
+    await libvirtd.freeze();
 
     const hostname = errorOf(connection.getHostname());
     await connection.close();

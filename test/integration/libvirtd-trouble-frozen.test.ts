@@ -49,7 +49,7 @@ describe("libvirtd hangs or is dead when something must be done", () => {
   const clean = (guest: string, timeoutS: number) => runEntryPoint(host, "clean", of(guest, timeoutS));
   /** Work beside a libvirtd that answers nobody; it goes on afterwards. */
   async function whileFrozen(work: () => Promise<void>): Promise<void> {
-    host.libvirtd.freeze();
+    await host.libvirtd.freeze();
     try {
       await work();
     } finally {
@@ -191,7 +191,7 @@ describe("libvirtd hangs or is dead when something must be done", () => {
     const online = runEntryPoint(host, "online", of("starting"));
     await held.reached();
 
-    libvirtd.freeze();
+    await libvirtd.freeze();
     const refused = await clean("starting", 8);
     expect(refused.exitCode).toBe(1);
     expect(daemon.said("entry point failed", { resource: "r-starting", entryPoint: "clean" })).toHaveLength(

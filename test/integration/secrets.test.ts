@@ -120,7 +120,7 @@ describe("a password of RHEVMInfo", () => {
   });
 
   it("stands on no command line but the framework's own (scenario 89)", async () => {
-    host.daemon.signal("SIGSTOP");
+    await host.daemon.freeze();
     const running = ["monitor", "clean"].map((name) => startShim(host, name, argumentsOf(name, web1)));
     await until("both ask", async () => {
       const askers = (await commandLines()).filter(

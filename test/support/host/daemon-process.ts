@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { freezeProcess } from "../lab/freeze.ts";
 import { until } from "../lab/until.ts";
 import { repositoryFile } from "../repository.ts";
 
@@ -85,6 +86,11 @@ export class DaemonProcess {
       () => this.said(message, fields).find((line) => this.lines.indexOf(line) >= from),
       limitMs,
     );
+  }
+
+  /** Stops it without a chance to notice; the signal SIGCONT lets it go on. */
+  freeze(): Promise<void> {
+    return freezeProcess(this.pid);
   }
 
   signal(name: NodeJS.Signals): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { vi } from "vitest";
+import { freezeProcess } from "../lab/freeze.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** As in tsconfig.json, which the compiler does not read together with a file's name. */
@@ -54,6 +55,11 @@ export class DaemonProcess {
 
   async says(line: string): Promise<void> {
     await vi.waitUntil(() => this.lines.includes(line), { timeout: 60_000 });
+  }
+
+  /** Stops it without a chance to notice; the signal SIGCONT lets it go on. */
+  freeze(): Promise<void> {
+    return freezeProcess(this.#child.pid ?? Number.NaN);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
+import { freezeProcess } from "./freeze.ts";
 import { type GuestOptions, guestXml } from "./guest-xml.ts";
 import type { PrivateLibvirtd } from "./libvirtd.ts";
 import { until } from "./until.ts";
@@ -117,8 +118,10 @@ export function killEmulator(libvirtd: PrivateLibvirtd, name: string): Promise<n
 }
 
 /** Stops a guest's emulator without libvirt noticing: it still says `running`. */
-export function freezeEmulator(libvirtd: PrivateLibvirtd, name: string): Promise<number> {
-  return signalEmulator(libvirtd, name, "SIGSTOP");
+export async function freezeEmulator(libvirtd: PrivateLibvirtd, name: string): Promise<number> {
+  const pid = await emulatorPid(libvirtd, name);
+  await freezeProcess(pid);
+  return pid;
 }
 
 /** Lets a frozen emulator go on. */

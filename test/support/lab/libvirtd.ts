@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { keepCapabilities, seedCapabilities } from "./capability-cache.ts";
+import { freezeProcess } from "./freeze.ts";
 import { type LibvirtdOptions, makeFolder } from "./libvirtd-folder.ts";
 import { makeNamespace, type Namespace } from "./namespace.ts";
 import { run } from "./run.ts";
@@ -88,8 +89,8 @@ export class PrivateLibvirtd {
   }
 
   /** Stops libvirtd with SIGSTOP: connecting succeeds, and nothing is ever answered. */
-  freeze(): void {
-    process.kill(this.pid, "SIGSTOP");
+  freeze(): Promise<void> {
+    return freezeProcess(this.pid);
   }
 
   /** Lets a frozen libvirtd go on. */
