@@ -34,6 +34,22 @@ const kvm = z.strictObject({
   states: z.record(z.string(), answers).default({}),
 });
 
+const migration = z.strictObject({
+  migrateUri: z
+    .string()
+    .regex(/^(tcp|rdma|unix):[^\s']+$/, "must be a migration URI such as tcp://{host}")
+    .max(1024)
+    .optional(),
+  bandwidthMiBps: z.int().min(1).max(1_000_000).optional(),
+  parallelConnections: z.int().min(1).max(64).optional(),
+  downtimeMs: z.int().min(1).max(2_000_000).optional(),
+  autoConverge: z.boolean().default(true),
+  postCopy: z.boolean().default(false),
+  encrypt: z.boolean().default(false),
+});
+
+const sites = z.record(z.string().min(1).max(255), z.array(z.string().min(1).max(255)).min(1).max(64));
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
@@ -52,6 +68,8 @@ export const configSchema = z.strictObject({
   engine: engine.prefault({}),
   libvirt: libvirt.prefault({}),
   kvm: kvm.prefault({}),
+  migration: migration.prefault({}),
+  sites: sites.default({}),
   limits: limits.prefault({}),
 });
 

@@ -1,17 +1,22 @@
 import { setMaxListeners } from "node:events";
+import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
 import { pause } from "../src/deadline.ts";
 import type { Platform } from "../src/platform.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
+import { MigrationBook } from "./migration-book.ts";
+import { decideMigrations } from "./migration-decider.ts";
+import { migrationStore } from "./migration-store.ts";
 import { Prober } from "./prober.ts";
 import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
-import { haresOptions, limitsOf } from "./settings.ts";
+import { haresOptions, limitsOf, siteOf, systemName } from "./settings.ts";
 import { createViews } from "./views.ts";
 
 export interface DaemonParts {
@@ -32,15 +37,26 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
   const book = new ResourceBook(registrationStore(stateDirectory, log), log);
+  const migrations = new MigrationBook(migrationStore(stateDirectory, log), bootId(), log);
 
   const engine = haresEngine(() => haresOptions(config()));
   const prober = new Prober(engine, log, ending.signal);
   const intervalMs = () => config().monitorIntervalS * 1000;
-  const follower = new Follower({ platform, book, prober, intervalMs, log });
   const look = (guest: string) => void follower.look(guest, ending.signal);
+  const lookOf = (resource: string) => {
+    const record = book.get(resource);
+    if (record !== undefined) look(record.registration.attributes.guestName);
+  };
+  const arrivals = new Arrivals({ engine, onOver: lookOf, log }, ending.signal);
+  const follower = new Follower({ platform, book, migrations, arrivals, prober, intervalMs, log });
   const told = (resource: string, code: number) => prober.told(resource, code);
+  const queue = new GuestQueue();
+  const systems = {
+    own: () => systemName(config()),
+    siteOf: (system: string) => siteOf(config(), system),
+  };
   const dispatcher = new Dispatcher(
-    { platform, engine, book, queue: new GuestQueue(), look, told },
+    { platform, engine, book, migrations, arrivals, queue, systems, look, told },
     log,
     ending.signal,
   );
@@ -60,13 +76,17 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     ending.signal,
   );
   // only now: a daemon that does not get the socket leaves alone what the other one writes
-  await book.load();
+  await Promise.all([book.load(), migrations.load()]);
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
   loading.open();
   const claiming = claimAll(book, platform, ending.signal);
-  const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming]);
+  const deciding = decideMigrations(
+    { platform, book, migrations, queue, intervalMs, look, log },
+    ending.signal,
+  );
+  const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming, deciding]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
   await aborted(signal);
@@ -75,10 +95,15 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   await server.stop(limitMs / 2);
   ending.abort(new Error("the daemon ends"));
   await Promise.race([
-    Promise.all([running, book.flush()]),
+    Promise.all([running, book.flush(), migrations.flush()]),
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");
+}
+
+/** Tells one boot of this host from another. Source: proc(5), random(4). */
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }
 
 /** After each connection: autostart may have been set while nobody watched. */

@@ -11,6 +11,7 @@ import {
   isEntryPoint,
   parseRequest,
 } from "../src/request.ts";
+import { runMigrate } from "./migrate-operation.ts";
 import {
   type Call,
   type OperationParts,
@@ -152,6 +153,8 @@ export class Dispatcher {
         return runOffline(this.#parts, call, signal);
       case "clean":
         return runClean(this.#parts, call, request.reason, signal);
+      case "migrate":
+        return runMigrate(this.#parts, call, request.targetHost, signal);
       case "attr_changed":
         return runAttrChanged(this.#parts, call, request.change?.attribute ?? "", signal);
     }
@@ -168,10 +171,14 @@ export class Dispatcher {
   }
 
   async #close(resource: string): Promise<Result> {
-    const { book, platform } = this.#parts;
+    const { arrivals, book, migrations, platform } = this.#parts;
     const guest = book.get(resource)?.registration.attributes.guestName;
     await book.remove(resource);
-    if (guest !== undefined && book.ofGuest(guest).length === 0) platform.forget(guest);
+    arrivals.forget(resource);
+    if (guest !== undefined && book.ofGuest(guest).length === 0) {
+      platform.forget(guest);
+      await migrations.forget(guest);
+    }
     return { exitCode: 0 };
   }
 

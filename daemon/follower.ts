@@ -4,10 +4,11 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
+import { answerFacts, type FactSources } from "./answer-facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
-export interface FollowerParts {
+export interface FollowerParts extends FactSources {
   readonly platform: Platform;
   readonly book: ResourceBook;
   readonly prober: Prober;
@@ -69,7 +70,7 @@ export class Follower {
       this.#blind = false;
       for (const record of records) {
         const reading = readings.get(guestOf(record));
-        if (reading !== undefined) this.#weigh(record, reading);
+        if (reading !== undefined) await this.#take(record, reading);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -92,7 +93,7 @@ export class Follower {
       this.#looking.set(guest, false);
       try {
         const reading = await platform.read(guest, signal);
-        for (const record of book.ofGuest(guest)) this.#weigh(record, reading);
+        for (const record of book.ofGuest(guest)) await this.#take(record, reading);
       } catch (error) {
         log.debug({ guest, err: error }, "guest could not be read after an event");
       }
@@ -100,15 +101,21 @@ export class Follower {
     this.#looking.delete(guest);
   }
 
-  #weigh(record: ResourceRecord, reading: Reading): void {
+  /** What a reading shows of a migration is on disk before the engine hears of it. */
+  async #take(record: ResourceRecord, reading: Reading): Promise<void> {
     this.#note(record, reading);
+    await this.#parts.migrations.note(guestOf(record), reading);
+    this.#weigh(record, reading);
+  }
+
+  #weigh(record: ResourceRecord, reading: Reading): void {
     const { registration } = record;
     // an entry point at work tells the engine itself, and its own doing is no news
     if (!registration.watched || record.operation !== undefined) return;
     if (registration.stopping && reading.active === false) void this.#endStop(record);
     if (registration.lastAnswer === undefined) return;
 
-    const answer = answerOf(reading, registration);
+    const answer = answerOf(reading, answerFacts(this.#parts, record, reading));
     const { resource } = registration;
     if (sameState(answer.state, registration.lastAnswer.state) && !record.unknownTold) {
       this.#parts.prober.settled(resource);

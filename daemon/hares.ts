@@ -24,11 +24,30 @@ export function haresEngine(options: () => HaresOptions): Engine {
     async probe(resource, signal) {
       await run(options(), ["-probe", resource, "-sys", options().system], signal);
     },
+    async onlineElsewhere(resource, signal) {
+      const { system } = options();
+      const states = statesOf(await run(options(), ["-state", resource], signal));
+      return states
+        .filter(([name, state]) => name !== system && state.includes("ONLINE"))
+        .map(([name]) => name);
+    },
     async value(resource, attribute, signal) {
       const output = await run(options(), ["-value", resource, attribute, options().system], signal);
       return output.trim();
     },
   };
+}
+
+/**
+ * Reads `hares -state RES`: a heading, then resource, attribute, system and value, which may be `ONLINE|STATE UNKNOWN`.
+ * Source: manual page hares(1M); public scripts that read it.
+ */
+function statesOf(output: string): (readonly [system: string, states: readonly string[]])[] {
+  return output.split("\n").flatMap((line) => {
+    const [, attribute, system, ...words] = line.trim().split(/\s+/);
+    if (line.startsWith("#") || attribute !== "State" || system === undefined) return [];
+    return [[system, words.join(" ").split("|")] as const];
+  });
 }
 
 async function run(options: HaresOptions, args: readonly string[], signal: AbortSignal): Promise<string> {

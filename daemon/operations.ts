@@ -8,9 +8,10 @@ import { monitor } from "../src/entry-points/monitor.ts";
 import { offline } from "../src/entry-points/offline.ts";
 import { online } from "../src/entry-points/online.ts";
 import type { Log } from "../src/log.ts";
-import type { Platform } from "../src/platform.ts";
-import { guestKey, type Registration } from "../src/resource.ts";
+import type { Platform, Reading } from "../src/platform.ts";
+import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
+import { answerFacts, type FactSources } from "./answer-facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -18,15 +19,24 @@ import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 const HYPERVISOR_SHARE = 0.6;
 
 /** What operations on guests need. */
-export interface OperationParts {
+export interface OperationParts extends FactSources {
   readonly platform: Platform;
   readonly engine: Engine;
   readonly book: ResourceBook;
   readonly queue: GuestQueue;
+  readonly systems: Systems;
   /** Has the guest looked at: what happened to it during an operation was left to the operation. */
   readonly look: (guest: string) => void;
   /** Hears the exit code of each monitor: what the engine was told, it need not be asked to find out. */
   readonly told: (resource: string, code: number) => void;
+}
+
+/** What is known of the systems of the cluster. */
+export interface Systems {
+  /** The name of this one. */
+  own(): string;
+  /** The site of a system; undefined where no sites are configured, or it is in none. */
+  siteOf(system: string): string | undefined;
 }
 
 /** One call of an entry point that concerns one resource. */
@@ -49,13 +59,13 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   const { answer, reading } = await monitor(
     {
       ...contextOf(parts, call),
-      facts: () => record.registration,
+      facts: (reading) => answerFacts(parts, record, reading),
+      note: (reading) => noteReading(parts, record, reading),
       epoch: () => record.epoch,
       patienceMs: call.budgetMs * HYPERVISOR_SHARE,
     },
     signal,
   );
-  if (reading !== undefined) parts.book.learn(record, reading);
   const fields = { state: stateText(answer.state), reason: answer.reason };
   const exitCode = monitorExitCode(answer.state);
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
@@ -69,16 +79,47 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   return { exitCode, fields };
 }
 
+/** What a reading shows beyond its state is kept for a later process, before the engine acts on it. */
+async function noteReading(parts: OperationParts, record: ResourceRecord, reading: Reading): Promise<void> {
+  parts.book.learn(record, reading);
+  await parts.migrations.note(record.registration.attributes.guestName, reading);
+}
+
 /** Starts the guest, and from then on takes its end within the configured delay as a failed online. */
 export async function runOnline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
   const { record, attributes } = call;
   const exitCode = await operate(parts, call, "online", signal, async (inTurn) => {
+    await refuseIfDoubtful(parts, attributes.guestName, inTurn);
     await parts.book.change(record, { stopping: false });
     return onlineDurably(parts, call, inTurn);
   });
+  parts.arrivals.over(record.registration.resource);
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
   parts.look(attributes.guestName);
   return { exitCode };
+}
+
+/**
+ * A start ends what is recorded of an earlier migration, but not a doubt: the guest may live on the other host.
+ *
+ * @throws {AgentError} REFUSED while nothing proves that it does not
+ */
+async function refuseIfDoubtful(
+  { migrations, platform }: OperationParts,
+  guest: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const record = migrations.get(guest);
+  if (record === undefined) return;
+  if (record.kind === "moving" || record.kind === "doubtful") {
+    const end = await platform.whereIs(guest, record.peer, signal);
+    if (end === undefined || end.kind === "doubtful") {
+      throw new AgentError("REFUSED", `guest ${guest} is not started: ${end?.why ?? "it is migrating"}`);
+    }
+    await migrations.end(guest, record.uuid, record.peer, end);
+    if (end.kind === "moved") throw new AgentError("REFUSED", `guest ${guest} is not started: ${end.why}`);
+  }
+  await migrations.forget(guest);
 }
 
 /** Whatever becomes of this process, the next one knows that a start may still happen. */
@@ -173,18 +214,28 @@ async function stop(
   const { stopped } = await operate(parts, call, name, signal, async (inTurn) => {
     await parts.book.change(record, { stopping: true });
     const result = await work(inTurn);
-    if (result.stopped) await parts.book.change(record, stopEnded(name));
+    if (result.stopped) await stopEnded(parts, call, name);
     return result;
   });
   return { exitCode: 0, fields: { stopped } };
 }
 
-/** Only clean brings out a start that libvirt has not answered. */
-function stopEnded(name: "offline" | "clean"): Partial<Registration> {
-  return name === "clean" ? { stopping: false, starting: false } : { stopping: false };
+/**
+ * Only clean brings out a start that libvirt has not answered. What is recorded of a migration is over too, but for a doubt:
+ * that the guest is stopped here says nothing of the other host.
+ */
+async function stopEnded(
+  { book, migrations }: OperationParts,
+  { record, attributes }: Call,
+  name: "offline" | "clean",
+): Promise<void> {
+  await book.change(record, name === "clean" ? { stopping: false, starting: false } : { stopping: false });
+  const migration = migrations.get(attributes.guestName);
+  if (migration?.kind === "left" || migration?.kind === "lost") await migrations.forget(attributes.guestName);
 }
 
-async function operate<T>(
+/** Runs work in the guest's turn, as the operation that its resource shows. */
+export async function operate<T>(
   { queue }: OperationParts,
   { record, attributes }: Call,
   name: string,
@@ -210,6 +261,7 @@ async function operate<T>(
   );
 }
 
-function contextOf({ platform }: OperationParts, { record, attributes, log }: Call): GuestContext {
+/** What an entry point works with. */
+export function contextOf({ platform }: OperationParts, { record, attributes, log }: Call): GuestContext {
   return { resource: record.registration.resource, attributes, platform, log };
 }

@@ -25,7 +25,7 @@ interface Request {
  * growing distance until its monitor came.
  */
 export class Prober {
-  readonly #engine: Engine;
+  readonly #engine: Pick<Engine, "probe">;
   readonly #log: Log;
   readonly #signal: AbortSignal;
   readonly #requests = new Map<string, Request>();
@@ -34,7 +34,7 @@ export class Prober {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(engine: Engine, log: Log, signal: AbortSignal) {
+  constructor(engine: Pick<Engine, "probe">, log: Log, signal: AbortSignal) {
     this.#engine = engine;
     this.#log = log;
     this.#signal = signal;

@@ -1,10 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import { messageOf } from "../src/agent-error.ts";
 import type { Log } from "../src/log.ts";
 import type { Registration } from "../src/resource.ts";
-import { syncFolder, TEMPORARY_SUFFIX, writeDurably } from "./durable-file.ts";
+import { durableRecords } from "./durable-records.ts";
 
 const text = z.string();
 const optional = z.string().optional();
@@ -66,79 +63,25 @@ export interface RegistrationStore {
 
 /** @param directory the daemon's state directory; `registrations` below it is made when it is missing */
 export function registrationStore(directory: string, log: Log): RegistrationStore {
-  const folder = join(directory, "registrations");
-  const makeFolder = () => makeFolders(directory, folder);
-  const fileOf = (resource: string) => join(folder, `${resource}.json`);
-
+  const records = durableRecords<Registration>(
+    directory,
+    {
+      folder: "registrations",
+      parse(content) {
+        const { version: _version, ...registration } = fileSchema.parse(content);
+        return registration;
+      },
+      words: {
+        notKept: "registrations cannot be kept, resources are known when the engine asks",
+        unreadable: "registration cannot be read, it is set aside until the engine asks again",
+        notSetAside: "registration cannot be set aside",
+      },
+    },
+    log,
+  );
   return {
-    async load() {
-      const registrations: Registration[] = [];
-      for (const name of await namesIn(folder, makeFolder, log)) {
-        if (name.endsWith(TEMPORARY_SUFFIX)) await removeLeftOver(join(folder, name), log);
-        if (!name.endsWith(".json")) continue;
-        const registration = await loadOne(join(folder, name), log);
-        if (registration !== undefined) registrations.push(registration);
-      }
-      return registrations;
-    },
-    async save(registration) {
-      await makeFolder();
-      await writeDurably(
-        fileOf(registration.resource),
-        `${JSON.stringify({ version: 1, ...registration }, null, 2)}\n`,
-      );
-    },
-    async remove(resource) {
-      await rm(fileOf(resource), { force: true });
-      await syncFolder(folder);
-    },
+    load: () => records.load(),
+    save: (registration) => records.save(registration.resource, registration),
+    remove: (resource) => records.remove(resource),
   };
-}
-
-/** Node says ENOENT where a recursive mkdir meets a read-only file system; the last step is made so that it does not. */
-async function makeFolders(directory: string, folder: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
-
-/** Guests can be kept without a disk; only what a restart would need is lost. */
-async function namesIn(folder: string, make: () => Promise<unknown>, log: Log): Promise<readonly string[]> {
-  try {
-    await make();
-    return await readdir(folder);
-  } catch (error) {
-    log.error(
-      { folder, err: error },
-      "registrations cannot be kept, resources are known when the engine asks",
-    );
-    return [];
-  }
-}
-
-async function removeLeftOver(file: string, log: Log): Promise<void> {
-  try {
-    await rm(file, { force: true });
-  } catch (error) {
-    log.warn({ file, err: error }, "file that a crash left cannot be removed");
-  }
-}
-
-async function loadOne(file: string, log: Log): Promise<Registration | undefined> {
-  try {
-    const { version: _version, ...registration } = fileSchema.parse(JSON.parse(await readFile(file, "utf8")));
-    return registration;
-  } catch (error) {
-    log.error(
-      { file, reason: messageOf(error) },
-      "registration cannot be read, it is set aside until the engine asks again",
-    );
-    await rename(file, `${file}.unreadable`).catch((cause: unknown) => {
-      log.error({ file, err: cause }, "registration cannot be set aside");
-    });
-    return undefined;
-  }
 }

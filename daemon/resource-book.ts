@@ -17,6 +17,8 @@ export interface ResourceRecord {
   epoch: number;
   /** The operation on the guest that runs now. */
   operation: string | undefined;
+  /** How far the migration is that runs now. */
+  migration: object | undefined;
   lastReading: { readonly reading: Reading; readonly at: Date } | undefined;
   /** The engine was told UNKNOWN last: it shows that until its next monitor. */
   unknownTold: boolean;
@@ -185,6 +187,7 @@ function newRecord(registration: Registration): ResourceRecord {
     registration,
     epoch: 0,
     operation: undefined,
+    migration: undefined,
     lastReading: undefined,
     unknownTold: false,
     onlineUntil: 0,

@@ -27,10 +27,15 @@ export function fixedKeysChanged(before: Config, after: Config): readonly string
   return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 
+/** The site of a system; undefined where it is in none. */
+export function siteOf({ sites }: Config, system: string): string | undefined {
+  return Object.entries(sites).find(([, systems]) => systems.includes(system))?.[0];
+}
+
 /**
  * The name that the cluster gives this system: configured, else from the engine's own file, else the short host name.
  */
-function systemName(config: Config): string {
+export function systemName(config: Config): string {
   if (config.engine.system !== undefined) return config.engine.system;
   try {
     const name = readFileSync(config.engine.sysnameFile, "utf8").trim();

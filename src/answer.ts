@@ -1,5 +1,6 @@
+import { type MigrationRecord, speaksOf } from "./migration.ts";
 import type { Reading } from "./platform.ts";
-import { online, type ResourceState } from "./resource-state.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState, UNKNOWN } from "./resource-state.ts";
 
 /** What the engine is told, with the words that go to the log. */
 export interface Answer {
@@ -20,6 +21,9 @@ export interface AnswerFacts {
   readonly stopping: boolean;
   /** Undefined until the first monitor after open. */
   readonly lastAnswer?: LastAnswer | undefined;
+  readonly migration?: MigrationRecord | undefined;
+  /** It came by migration, and the system it left may still be known as ONLINE. */
+  readonly arriving?: boolean;
 }
 
 /**
@@ -29,11 +33,15 @@ export interface AnswerFacts {
  * and starts the guest elsewhere. So an active guest that is not migrating is ONLINE with low confidence while
  * it is being stopped and at the first monitor after open; and a policy's OFFLINE is given only for a guest that
  * the engine knows as ONLINE here, or that was already declared faulted in this way.
+ *
+ * Never two ONLINE: a guest that arrives is OFFLINE here until the system it left is told its end. A migration record
+ * says what the hypervisor forgets, or cannot know.
  */
 export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
-  const told = { state: reading.state, reason: reading.reason };
+  const told = afterMigration(reading, facts);
   if (reading.active !== true || reading.migrating || reading.state.kind === "ONLINE") return told;
 
+  if (told.state.kind === "UNKNOWN") return told;
   const last = facts.lastAnswer;
   if (facts.stopping) return visible(reading, "it is being stopped and its emulator still lives");
   if (last === undefined) return visible(reading, "it holds an emulator here and this is the first look");
@@ -41,6 +49,37 @@ export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
 
   const known = last.state.kind === "ONLINE" || (last.state.kind === "OFFLINE" && last.active);
   return known ? told : visible(reading, "it holds an emulator here and was not online under the engine");
+}
+
+function afterMigration(reading: Reading, facts: AnswerFacts): Answer {
+  const told = { state: reading.state, reason: reading.reason };
+  if (facts.arriving === true && reading.state.kind === "ONLINE" && !facts.stopping) {
+    return {
+      state: OFFLINE,
+      reason: `arriving: ${reading.reason}; online as soon as the system it left is known to be rid of it`,
+    };
+  }
+  const record = facts.migration;
+  return record === undefined || !speaksOf(record, reading) ? told : byRecord(reading, record);
+}
+
+function byRecord(reading: Reading, record: MigrationRecord): Answer {
+  const { state, reason } = reading;
+  const to = record.peer === undefined ? "another host" : record.peer;
+  const isGone = reading.active === false;
+  switch (record.kind) {
+    case "left":
+      if (!isGone || state.kind !== "OFFLINE") return { state, reason };
+      return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${record.at}` };
+    case "lost":
+      if (!isGone || state.kind !== "INTENTIONAL OFFLINE") return { state, reason };
+      return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
+    case "moving":
+      if (!isGone || reading.moved === "away") return { state, reason };
+      return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
+    case "doubtful":
+      return { state: UNKNOWN, reason: `${reason}; ${record.why ?? `it may live on ${to}`}` };
+  }
 }
 
 function visible(reading: Reading, why: string): Answer {

@@ -8,6 +8,13 @@ export interface Engine {
   probe(resource: string, signal: AbortSignal): Promise<void>;
 
   /**
+   * The other systems on which the engine has a resource ONLINE now, whatever flag stands beside it.
+   *
+   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   */
+  onlineElsewhere(resource: string, signal: AbortSignal): Promise<readonly string[]>;
+
+  /**
    * The present value of an attribute, as the engine prints it: one line, keys and values separated by blanks.
    *
    * @throws {AgentError} PLATFORM_DOWN or REFUSED

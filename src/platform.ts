@@ -1,5 +1,6 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
+import type { MigrationEnd, MigrationPlan } from "./migration.ts";
 import type { ResourceState } from "./resource-state.ts";
 
 /** One look at one guest on this host: what the platform said, translated, with the words for the operator. */
@@ -10,6 +11,11 @@ export interface Reading {
   readonly active: boolean | undefined;
   /** Whether a migration in either direction is under way: such a guest may be active on two hosts. */
   readonly migrating: boolean;
+  /**
+   * What the platform says of a migration that is over: `away`, it left; `here`, it runs since it arrived; `unclear`, its
+   * emulator ended in the moment in which the other host takes over, so it may live there.
+   */
+  readonly moved: "away" | "here" | "unclear" | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   readonly uuid: string | undefined;
@@ -88,6 +94,24 @@ export interface Platform {
 
   /** Throws STILL_RUNNING when an emulator of this guest exists on this host. */
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Moves a live guest to another system and reads both ends until the end is known. A copy is destroyed only where the
+   * other end proves that it cannot be the live one.
+   *
+   * A signal that aborts with CANCELLED (a clean) ends the migration first; one that aborts for another reason leaves it to
+   * the hypervisor.
+   *
+   * @throws {AgentError} REFUSED and others before anything was asked: the guest is as it was
+   */
+  migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
+
+  /**
+   * Reads both ends of a migration whose end is not known, and decides as migrate does; undefined while it still runs.
+   *
+   * @param peer the system it went to; undefined: it may be on any system that is configured
+   */
+  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
 
   /** Ends what would start the guest outside the cluster (autostart), as configured; failures are logged. */
   claim(guest: string, signal: AbortSignal): Promise<void>;

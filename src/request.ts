@@ -11,6 +11,7 @@ export const ENTRY_POINTS = [
   "monitor",
   "clean",
   "attr_changed",
+  "migrate",
   "shutdown",
 ] as const;
 
@@ -35,6 +36,8 @@ export interface EntryPointRequest {
   /** Why the engine runs clean; undefined elsewhere. Any number may come: the list of the manual may grow. */
   readonly reason: number | undefined;
   readonly change: AttributeChange | undefined;
+  /** The VCS system that migrate takes the guest to; undefined elsewhere, and where the engine named none. */
+  readonly targetHost: string | undefined;
   /** The framework's limit for this call, if it passed one. */
   readonly timeoutS: number | undefined;
 }
@@ -43,12 +46,13 @@ export interface EntryPointRequest {
  * Takes the arguments of an entry point apart.
  *
  * Shapes: `RES tuples`, `RES REASON tuples` for clean, `RES CHANGED_RES ATTRIBUTE values` for attr_changed,
- * nothing for shutdown. Source: Agent Developer's Guide, script entry point arguments.
+ * nothing for shutdown; migrate has one more tuple, VCSInfo. Source: Agent Developer's Guide, script entry point arguments.
  *
  * @throws {AgentError} BAD_ATTRIBUTE when they have no such shape
  */
 export function parseRequest(entryPoint: EntryPoint, args: readonly string[]): EntryPointRequest {
-  const nothing = { tuples: new Map<string, readonly string[]>(), reason: undefined, change: undefined };
+  const none = new Map<string, readonly string[]>();
+  const nothing = { tuples: none, reason: undefined, change: undefined, targetHost: undefined };
   if (entryPoint === "shutdown")
     return { ...nothing, entryPoint, resource: "", timeoutS: trailingTimeoutS(args) };
 
@@ -61,7 +65,26 @@ export function parseRequest(entryPoint: EntryPoint, args: readonly string[]): E
   }
   const reason = entryPoint === "clean" ? cleanReason(args[1]) : undefined;
   const tuples = parseTuples(args.slice(reason === undefined ? 1 : 2));
-  return { ...nothing, entryPoint, resource, tuples, reason, timeoutS: entryPointTimeoutS(tuples) };
+  const targetHost = entryPoint === "migrate" ? targetHostOf(tuples.get("VCSInfo") ?? []) : undefined;
+  return {
+    ...nothing,
+    entryPoint,
+    resource,
+    tuples,
+    reason,
+    targetHost,
+    timeoutS: entryPointTimeoutS(tuples),
+  };
+}
+
+/**
+ * The target of a migration: the value of the key TargetHost, or the only value there is. Source: Agent Developer's Guide
+ * 7.3, migrate entry point; the encoding of VCSInfo is not documented.
+ */
+function targetHostOf(values: readonly string[]): string | undefined {
+  const at = values.indexOf("TargetHost");
+  const host = (values.length === 1 ? values[0] : values[at < 0 ? values.length : at + 1])?.trim() ?? "";
+  return host === "" ? undefined : host;
 }
 
 /** The attributes of a request that carries all of them. */

@@ -1,7 +1,7 @@
 import type { AnswerFacts } from "../answer.ts";
 import type { Attributes } from "../attributes.ts";
 import type { Log } from "../log.ts";
-import type { Platform } from "../platform.ts";
+import type { Platform, Reading } from "../platform.ts";
 
 /** What every entry point of one resource works with. */
 export interface GuestContext {
@@ -25,7 +25,9 @@ export interface CleanContext extends GuestContext {
 
 /** What monitor needs beside it: the facts about the resource as they stand when it asks. */
 export interface MonitorContext extends GuestContext {
-  facts(): AnswerFacts;
+  facts(reading: Reading): AnswerFacts;
+  /** Takes in what a reading shows beyond its state, before the engine is told of it. */
+  note(reading: Reading): Promise<void>;
   /** Grows at every event of the guest and at the end of every operation on it. */
   epoch(): number;
   /** How long the hypervisor is waited for before other proof is looked for; leaves time for that. */

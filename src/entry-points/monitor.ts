@@ -24,7 +24,8 @@ export interface MonitorResult {
 export async function monitor(context: MonitorContext, signal: AbortSignal): Promise<MonitorResult> {
   try {
     const reading = await freshReading(context, signal);
-    return { answer: answerOf(reading, context.facts()), reading };
+    await context.note(reading);
+    return { answer: answerOf(reading, context.facts(reading)), reading };
   } catch (error) {
     if (!hasCode(error, "PLATFORM_DOWN", "NOT_ALLOWED", "TIMED_OUT", "CANCELLED")) {
       context.log.error({ err: error }, "monitor failed in a way nobody foresaw");
@@ -48,7 +49,7 @@ async function freshReading(context: MonitorContext, signal: AbortSignal): Promi
  * an OFFLINE beside a live emulator it would pass for a policy's.
  */
 async function proved(context: MonitorContext, reading: Reading, signal: AbortSignal): Promise<Reading> {
-  const { stopping, lastAnswer } = context.facts();
+  const { stopping, lastAnswer } = context.facts(reading);
   if (reading.active !== false || (!stopping && lastAnswer !== undefined)) return reading;
   try {
     await context.platform.proveStopped(context.attributes.guestName, signal);

@@ -1,11 +1,12 @@
 import type { DomainLifecycle } from "./hypervisor.ts";
 
 /** How a run of a guest ended. */
-type EndCause =
+export type EndCause =
   | "powered off from inside"
   | "terminated on the host"
   | "destroyed on the host"
   | "crashed or killed"
+  | "crashed or killed at the hand-over of a migration"
   | "panicked"
   | "saved"
   | "migrated away"
@@ -14,7 +15,8 @@ type EndCause =
   | "unknown";
 
 /** Source: libvirt-domain.h, virDomainEventType and the details of its members. */
-const EVENT = { started: 2, stopped: 5, shutdown: 6 } as const;
+const EVENT = { started: 2, suspended: 3, resumed: 4, stopped: 5, shutdown: 6 } as const;
+const SUSPENDED_MIGRATED = 1;
 const STOPPED = {
   shutdown: 0,
   destroyed: 1,
@@ -29,6 +31,8 @@ const SHUTDOWN = { guest: 1, host: 2 } as const;
 interface Run {
   shutdown: number | undefined;
   ourStop: boolean;
+  /** It stands still while the other host takes over. */
+  handedOver: boolean;
   ended: EndCause | undefined;
   /** The count of events when it ended. */
   endedAt: number;
@@ -62,7 +66,8 @@ export function createCauses(): Causes {
   const runs = new Map<string, Run>();
   let events = 0;
   const runOf = (uuid: string): Run => {
-    const run = runs.get(uuid) ?? { shutdown: undefined, ourStop: false, ended: undefined, endedAt: 0 };
+    const fresh = { shutdown: undefined, ourStop: false, handedOver: false, ended: undefined, endedAt: 0 };
+    const run = runs.get(uuid) ?? fresh;
     runs.set(uuid, run);
     return run;
   };
@@ -74,6 +79,8 @@ export function createCauses(): Causes {
     add({ domain, event, detail }) {
       events += 1;
       if (event === EVENT.started) restart(domain.uuid);
+      if (event === EVENT.suspended) runOf(domain.uuid).handedOver = detail === SUSPENDED_MIGRATED;
+      if (event === EVENT.resumed) runOf(domain.uuid).handedOver = false;
       if (event === EVENT.shutdown) runOf(domain.uuid).shutdown = detail;
       if (event === EVENT.stopped) {
         const run = runOf(domain.uuid);
@@ -112,6 +119,7 @@ function causeOf(run: Run, detail: number): EndCause {
   if (detail === STOPPED.migrated) return "migrated away";
   if (detail === STOPPED.saved) return "saved";
   if (detail === STOPPED.crashed) return "panicked";
+  if (detail === STOPPED.failed && run.handedOver) return "crashed or killed at the hand-over of a migration";
   if (run.ourStop) return "stopped by this agent";
   switch (detail) {
     case STOPPED.shutdown:

@@ -1,3 +1,5 @@
+import type { TypedParam } from "../libvirt/structures.ts";
+
 /** A domain as libvirt names it; id is -1 while it is inactive. */
 export interface DomainRef {
   readonly name: string;
@@ -70,6 +72,18 @@ export interface Hypervisor {
     flags: number,
     options?: Limits,
   ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }>;
+  migratePerform3Params(
+    uuid: string,
+    migration: {
+      readonly destinationUri: string;
+      readonly params: readonly TypedParam[];
+      readonly flags: number;
+    },
+    options?: Limits,
+  ): Promise<unknown>;
+  migrateSetMaxDowntime(uuid: string, downtimeMs: number, options?: Limits): Promise<void>;
+  migrateStartPostCopy(uuid: string, options?: Limits): Promise<void>;
+  abortJob(uuid: string, options?: Limits): Promise<void>;
   create(uuid: string, flags: number, options?: Limits): Promise<DomainRef>;
   defineXml(xml: string, flags: number, options?: Limits): Promise<DomainRef>;
   destroy(uuid: string, flags: number, options?: Limits): Promise<void>;

@@ -213,6 +213,7 @@ export class Reader {
       reason: `its emulator (pid ${facts.pid}) lives, but ${messageOf(error)}`,
       active: true,
       migrating: false,
+      moved: undefined,
       suspended: undefined,
       uuid: facts.uuid,
       source: "emulator",

@@ -11,4 +11,21 @@ export interface KvmSettings {
   readonly shutdown: "acpi" | "agent";
   /** libvirt's folder of QEMU pid files. */
   readonly runDirectory: string;
+  readonly migration: MigrationSettings;
+}
+
+/** How guests are migrated. */
+export interface MigrationSettings {
+  /** Where the memory goes, with `{host}` for the host of the peer's URI; undefined: libvirt chooses. */
+  readonly migrateUri: string | undefined;
+  readonly bandwidthMiBps: number | undefined;
+  readonly parallelConnections: number | undefined;
+  /** The longest that the guest may stand still at the end. */
+  readonly downtimeMs: number | undefined;
+  /** Slows a guest that writes faster than the network carries. */
+  readonly autoConverge: boolean;
+  /** Lets the guest run on the target before all its memory is there. */
+  readonly postCopy: boolean;
+  /** Has the emulators encrypt the memory on its way. */
+  readonly encrypt: boolean;
 }

@@ -1,7 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
-import type { Causes } from "./causes.ts";
+import type { Causes, EndCause } from "./causes.ts";
 import { type DomainWords, domainWords } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
@@ -42,6 +42,7 @@ export class Translator {
     if (verdict.active === true) this.#parts.causes.seenActive(uuid, count);
     await this.#remember(guest, domain, words);
     const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
+    const moved = movedOf(words, verdict.active, ended);
     const reason = sentence(words, verdict.why, ended);
     if (verdict.alarming) this.#alarm(guest, words, reason);
     this.#parts.memories.of(guest).lastWords = words.text;
@@ -50,6 +51,7 @@ export class Translator {
       reason,
       active: verdict.active,
       migrating: verdict.migrating,
+      moved,
       suspended: verdict.suspended,
       uuid,
       source: "platform",
@@ -57,7 +59,7 @@ export class Translator {
     };
   }
 
-  #withPolicy(state: ResourceState, words: DomainWords, ended: string | undefined): ResourceState {
+  #withPolicy(state: ResourceState, words: DomainWords, ended: EndCause | undefined): ResourceState {
     const wished =
       ended === "powered off from inside" && words.state === "shut off" && state.kind === "OFFLINE";
     return wished && this.#parts.settings().guestPowerOff === "intentional" ? INTENTIONAL_OFFLINE : state;
@@ -74,11 +76,13 @@ export class Translator {
     memory.readings += 1;
     memory.emulator = undefined;
     const ended = memory.uuid === undefined ? undefined : this.#parts.causes.endOf(memory.uuid);
+    const moved = ended === undefined ? undefined : movedByEnd(ended);
     return {
       state: OFFLINE,
       reason: `not defined on this host${ended === undefined ? "" : `; its last run ended: ${ended}`}`,
       active: false,
       migrating: false,
+      moved,
       suspended: undefined,
       uuid: memory.uuid,
       source: "platform",
@@ -102,6 +106,26 @@ export class Translator {
     memory.runId = domain.id;
     memory.emulator = facts?.uuid === domain.uuid ? facts : undefined;
   }
+}
+
+/** What is said of a migration that is over, by the state's reason or, where libvirt keeps none, by the last event. */
+function movedOf(
+  words: DomainWords,
+  active: boolean | undefined,
+  ended: EndCause | undefined,
+): Reading["moved"] {
+  if (active === true) {
+    const came = words.state === "running" && ["migrated", "post-copy"].includes(words.reason);
+    return came ? "here" : undefined;
+  }
+  if (active === undefined) return undefined;
+  if (words.state === "shut off" && words.reason === "migrated") return "away";
+  return ended === undefined ? undefined : movedByEnd(ended);
+}
+
+function movedByEnd(ended: EndCause): Reading["moved"] {
+  if (ended === "migrated away") return "away";
+  return ended === "crashed or killed at the hand-over of a migration" ? "unclear" : undefined;
 }
 
 function sentence(words: DomainWords, why: string, ended: string | undefined): string {

@@ -2,8 +2,10 @@ import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
+import { factSources } from "./fact-sources.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { FakePlatform } from "./fake-platform.ts";
+import { MemoryMigrations } from "./memory-migrations.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { requestArguments } from "./resources.ts";
@@ -22,6 +24,8 @@ export class DispatcherHost {
   readonly platform = new FakePlatform();
   readonly engine = new FakeEngine();
   readonly store = new MemoryStore();
+  readonly migrations = new MemoryMigrations();
+  readonly sites = new Map<string, string>();
   readonly log = new RecordingLog();
   /** `web1_res 110`: what the engine was told, in order. */
   readonly told: string[] = [];
@@ -62,6 +66,8 @@ export class DispatcherHost {
 
   #newDispatcher(): Dispatcher {
     const parts = {
+      ...factSources({ engine: this.engine, log: this.log, store: this.migrations }),
+      systems: { own: () => "node1", siteOf: (system: string) => this.sites.get(system) },
       platform: this.platform,
       engine: this.engine,
       book: this.#book,

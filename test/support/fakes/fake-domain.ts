@@ -54,6 +54,8 @@ export class FakeDomain {
   code: DomainStateCode = CODE.offUnknown;
   autostart = false;
   job: Job = "none";
+  /** Set while a migration runs. */
+  abortJob: (() => void) | undefined;
   /** A start under way; aborted by a destroy. */
   starting: AbortController | undefined;
   /** Milliseconds until the guest has obeyed a shutdown request; undefined: it never does. */

@@ -5,6 +5,8 @@ import type { Engine } from "../../../src/engine.ts";
 export class FakeEngine implements Engine {
   readonly probes: string[] = [];
   readonly values = new Map<string, string>();
+  /** Systems beside this one on which a resource is ONLINE; one that is not in it is ONLINE nowhere. */
+  readonly elsewhere = new Map<string, readonly string[]>();
   /** What every call fails with while set. */
   trouble: AgentError | undefined;
   /** Is awaited by each probe after it was noted. */
@@ -14,6 +16,11 @@ export class FakeEngine implements Engine {
     this.probes.push(resource);
     if (this.trouble !== undefined) throw this.trouble;
     await this.onProbe(resource, signal);
+  }
+
+  onlineElsewhere(resource: string): Promise<readonly string[]> {
+    if (this.trouble !== undefined) return Promise.reject(this.trouble);
+    return Promise.resolve(this.elsewhere.get(resource) ?? []);
   }
 
   value(resource: string, attribute: string): Promise<string> {

@@ -86,6 +86,28 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("defineXml", options, () => this.#libvirtd.defineXml(xml));
   }
 
+  migratePerform3Params(
+    uuid: string,
+    migration: { readonly destinationUri: string },
+    options?: Limits,
+  ): Promise<unknown> {
+    return this.#call("migratePerform3Params", options, () =>
+      this.#libvirtd.migrate(uuid, migration.destinationUri),
+    );
+  }
+
+  migrateSetMaxDowntime(uuid: string, _downtimeMs: number, options?: Limits): Promise<void> {
+    return this.#call("migrateSetMaxDowntime", options, () => void this.#libvirtd.of(uuid));
+  }
+
+  migrateStartPostCopy(uuid: string, options?: Limits): Promise<void> {
+    return this.#call("migrateStartPostCopy", options, () => void this.#libvirtd.of(uuid));
+  }
+
+  abortJob(uuid: string, options?: Limits): Promise<void> {
+    return this.#call("abortJob", options, () => this.#libvirtd.abortJob(uuid));
+  }
+
   destroy(uuid: string, _flags: number, options?: Limits): Promise<void> {
     return this.#call("destroy", options, () => this.#libvirtd.destroy(uuid));
   }

@@ -39,6 +39,10 @@ export class FakeLibvirtd {
   /** Whether a start that takes its time has an emulator already, which a destroy ends, or waits for a worker. */
   startsBegin: "at once" | "late" = "late";
   destroyMs = 0;
+  /** What a migration does until it ends; the signal is an abort of its job. By default the guest leaves at once. */
+  onMigrate: (domain: FakeDomain, uri: string, aborted: AbortSignal) => Promise<void> = async (domain) => {
+    this.leave(domain.name);
+  };
   readonly #domains = new Map<string, FakeDomain>();
   readonly #sessions = new Set<FakeHypervisor>();
   readonly #emulators: EmulatorKeeper | undefined;
@@ -159,6 +163,32 @@ export class FakeLibvirtd {
     if (this.destroyMs > 0) await pause(this.destroyMs, NEVER);
     await this.#emulators?.end(uuid);
     this.#enter(domain, CODE.offDestroyed, EVENT.shutdownByHost, EVENT.stoppedDestroyed);
+  }
+
+  /** As the peer-to-peer migration of the source's libvirtd. */
+  async migrate(uuid: string, uri: string): Promise<void> {
+    const domain = this.of(uuid);
+    if (!domain.isActive) throw invalid("migratePerform3Params", "domain is not running");
+    const aborted = new AbortController();
+    domain.job = "outgoing";
+    domain.abortJob = () => aborted.abort();
+    try {
+      await this.onMigrate(domain, uri, aborted.signal);
+    } finally {
+      domain.job = "none";
+      domain.abortJob = undefined;
+    }
+  }
+
+  abortJob(uuid: string): void {
+    const { abortJob } = this.of(uuid);
+    if (abortJob === undefined) throw invalid("abortJob", "no job is active on the domain");
+    abortJob();
+  }
+
+  /** The guest goes to another host. */
+  leave(name: string): void {
+    this.#enter(this.named(name), CODE.offMigrated, EVENT.suspendedMigrated, EVENT.stoppedMigrated);
   }
 
   shutdown(uuid: string, flags: number): void {

@@ -2,6 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
+import type { MigrationEnd, MigrationPlan } from "../../../src/migration.ts";
 import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
 
@@ -14,6 +15,8 @@ export interface Deeds {
   requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+  migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
+  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
 }
 
 /** A reading with its usual values, changed where a test says so. */
@@ -23,6 +26,7 @@ export function aReading(changes: Partial<Reading> = {}): Reading {
     reason: "told by the test",
     active: false,
     migrating: false,
+    moved: undefined,
     suspended: undefined,
     uuid: undefined,
     source: "platform",
@@ -104,6 +108,20 @@ export class FakePlatform implements Platform {
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
     this.calls.push(`proveStopped ${guest}`);
     await this.deeds.proveStopped?.(guest, signal);
+  }
+
+  async migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd> {
+    this.calls.push(`migrate ${guest} ${plan.target}`);
+    return this.deeds.migrate?.(guest, plan, signal) ?? { kind: "moved", why: "told by the test" };
+  }
+
+  async whereIs(
+    guest: string,
+    peer: string | undefined,
+    signal: AbortSignal,
+  ): Promise<MigrationEnd | undefined> {
+    this.calls.push(`whereIs ${guest} ${peer ?? "anywhere"}`);
+    return this.deeds.whereIs?.(guest, peer, signal) ?? { kind: "stayed", why: "told by the test" };
   }
 
   async claim(guest: string): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
-import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import { type ChangeableSettings, defaultSettings } from "./default-settings.ts";
 import { EmulatorProcesses } from "./emulator-processes.ts";
 import { FakeLibvirtd } from "./fake-libvirtd.ts";
 import { RecordingLog } from "./recording-log.ts";
@@ -15,7 +15,7 @@ export interface KvmHost {
   readonly emulators: EmulatorProcesses;
   readonly libvirtd: FakeLibvirtd;
   readonly platform: KvmPlatform;
-  readonly settings: { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
+  readonly settings: ChangeableSettings;
   readonly log: RecordingLog;
   readonly runDirectory: string;
   stop(): Promise<void>;
@@ -30,13 +30,7 @@ export async function makeKvmHost(
   const emulators = new EmulatorProcesses(runDirectory, (work) => clock.hold(work));
   const libvirtd = new FakeLibvirtd(emulators);
   const log = new RecordingLog();
-  const settings = {
-    overrides: new Map(),
-    guestPowerOff: "fault" as const,
-    autostart: "clear" as const,
-    shutdown: "acpi" as const,
-    runDirectory,
-  };
+  const settings = defaultSettings(runDirectory);
   const platform = new KvmPlatform({
     open: async (signal) => wrap(await libvirtd.open(signal)),
     settings: () => settings,

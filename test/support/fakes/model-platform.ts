@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { AgentError } from "../../../src/agent-error.ts";
 import { orAbort, pause, throwIfAborted } from "../../../src/deadline.ts";
+import type { MigrationEnd } from "../../../src/migration.ts";
 import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { aReading, STOPPED } from "./fake-platform.ts";
@@ -137,6 +138,14 @@ export class ModelPlatform implements Platform {
   async proveStopped(): Promise<void> {
     await this.#turn();
     if (this.isAlive) throw new AgentError("STILL_RUNNING", "its emulator still exists");
+  }
+
+  migrate(): Promise<MigrationEnd> {
+    return Promise.reject(new AgentError("REFUSED", "the modelled guest has nowhere to go"));
+  }
+
+  whereIs(): Promise<MigrationEnd> {
+    return Promise.resolve({ kind: "stayed", why: "the modelled guest has nowhere to go" });
   }
 
   claim(): Promise<void> {

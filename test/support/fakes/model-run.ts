@@ -6,6 +6,7 @@ import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
+import { factSources } from "./fact-sources.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { type ModelPlan, ModelPlatform, type Mood } from "./model-platform.ts";
@@ -65,12 +66,14 @@ export class ModelRun {
     this.#book = new ResourceBook(new MemoryStore(), log);
     const prober = new Prober(engine, log, this.#ending.signal);
     const platform = this.#platform;
-    this.#follower = new Follower({ platform, book: this.#book, prober, intervalMs: () => 5000, log });
+    const facts = factSources({ engine, log, signal: this.#ending.signal });
+    const parts = { platform, book: this.#book, ...facts };
+    this.#follower = new Follower({ ...parts, prober, intervalMs: () => 5000, log });
     const look = (guest: string) => void this.#follower.look(guest, this.#ending.signal);
     const told = (resource: string, code: number) => prober.told(resource, code);
     const queue = new GuestQueue();
     this.#dispatcher = new Dispatcher(
-      { platform, engine, book: this.#book, queue, look, told },
+      { ...parts, engine, queue, systems: { own: () => "node1", siteOf: () => undefined }, look, told },
       log,
       this.#ending.signal,
     );

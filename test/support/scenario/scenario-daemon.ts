@@ -10,10 +10,13 @@ import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
 import type { KvmSettings } from "../../../src/kvm/settings.ts";
 import type { Log } from "../../../src/log.ts";
+import { factSources } from "../fakes/fact-sources.ts";
+import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
   readonly store: RegistrationStore;
+  readonly migrations: MemoryMigrations;
   readonly engine: Engine;
   readonly settings: () => KvmSettings;
   readonly log: Log;
@@ -28,18 +31,25 @@ export interface ScenarioDaemon {
 const INTERVAL_MS = 5000;
 
 export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
-  const { open, store, engine, settings, log } = parts;
+  const { open, store, migrations, engine, settings, log } = parts;
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
   const platform = new KvmPlatform({ open, settings, log });
   const book = new ResourceBook(store, log);
   const prober = new Prober(engine, log, ending.signal);
-  const follower = new Follower({ platform, book, prober, intervalMs: () => INTERVAL_MS, log });
   const look = (guest: string) => void follower.look(guest, ending.signal);
+  const onOver = () => book.all().forEach(({ registration }) => look(registration.attributes.guestName));
+  const facts = factSources({ engine, log, store: migrations, onOver, signal: ending.signal });
+  const follower = new Follower({ platform, book, ...facts, prober, intervalMs: () => INTERVAL_MS, log });
   const told = (resource: string, code: number) => prober.told(resource, code);
   const queue = new GuestQueue();
-  const dispatcher = new Dispatcher({ platform, engine, book, queue, look, told }, log, ending.signal);
-  await book.load();
+  const systems = { own: () => "node1", siteOf: () => undefined };
+  const dispatcher = new Dispatcher(
+    { platform, engine, book, ...facts, queue, systems, look, told },
+    log,
+    ending.signal,
+  );
+  await Promise.all([book.load(), facts.migrations.load()]);
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }

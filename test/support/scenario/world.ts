@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
-import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import { type ChangeableSettings, defaultSettings } from "../fakes/default-settings.ts";
 import { EmulatorProcesses } from "../fakes/emulator-processes.ts";
 import { FakeEngine } from "../fakes/fake-engine.ts";
 import { FakeLibvirtd } from "../fakes/fake-libvirtd.ts";
+import { MemoryMigrations } from "../fakes/memory-migrations.ts";
 import { MemoryStore } from "../fakes/memory-store.ts";
 import { type LogEntry, RecordingLog } from "../fakes/recording-log.ts";
 import { requestArguments } from "../fakes/resources.ts";
@@ -29,10 +30,11 @@ export class World {
   readonly clock = new VirtualClock();
   readonly emulators: EmulatorProcesses;
   readonly libvirtd: FakeLibvirtd;
-  readonly settings: { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
+  readonly settings: ChangeableSettings;
   readonly journal: Journal;
   readonly #engine = new FakeEngine();
   readonly #store = new MemoryStore();
+  readonly #migrations = new MemoryMigrations();
   readonly #runDirectory: string;
   readonly #scalars = new Map<string, string | number>();
   /** Hears each line of the product's log as it is written. */
@@ -44,13 +46,7 @@ export class World {
     this.journal = new Journal(() => this.clock.now);
     this.emulators = new EmulatorProcesses(runDirectory, (work) => this.clock.hold(work));
     this.libvirtd = new FakeLibvirtd(this.emulators);
-    this.settings = {
-      overrides: new Map(),
-      guestPowerOff: "fault",
-      autostart: "clear",
-      shutdown: "acpi",
-      runDirectory,
-    };
+    this.settings = defaultSettings(runDirectory);
     this.#engine.onProbe = (resource) => this.#takeProbe(resource);
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     this.#signalAtOnce();
@@ -60,6 +56,7 @@ export class World {
     this.#daemon = await startScenarioDaemon({
       open: (signal) => this.libvirtd.open(signal),
       store: this.#store,
+      migrations: this.#migrations,
       engine: this.#engine,
       settings: () => this.settings,
       log: new RecordingLog((entry) => {

@@ -29,6 +29,7 @@ function ask(facts: AnswerFacts | (() => AnswerFacts) = KNOWN) {
       platform,
       log,
       facts: typeof facts === "function" ? facts : () => facts,
+      note: () => Promise.resolve(),
       epoch: () => epoch,
       patienceMs: 30_000,
     },

@@ -4,6 +4,7 @@ import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook, type ResourceRecord } from "../../../daemon/resource-book.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState } from "../../../src/resource-state.ts";
+import { factSources } from "../../support/fakes/fact-sources.ts";
 import { FakeEngine } from "../../support/fakes/fake-engine.ts";
 import { aReading, FakePlatform, RUNNING, STOPPED } from "../../support/fakes/fake-platform.ts";
 import { MemoryStore } from "../../support/fakes/memory-store.ts";
@@ -43,7 +44,8 @@ function known(state: ResourceState | undefined, active = true): ResourceRecord 
 
 async function follow(): Promise<void> {
   const prober = new Prober(engine, log, ending.signal);
-  const follower = new Follower({ platform, book, prober, intervalMs: () => CYCLE_MS, log });
+  const facts = factSources({ engine, log, signal: ending.signal });
+  const follower = new Follower({ platform, book, ...facts, prober, intervalMs: () => CYCLE_MS, log });
   void follower.run(ending.signal);
   await clock.settle();
 }

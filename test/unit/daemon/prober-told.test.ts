@@ -7,17 +7,13 @@ const OFFLINE = 100;
 const ONLINE = 110;
 
 /** An engine whose commands end when the test says so. */
-class SlowEngine implements Engine {
+class SlowEngine implements Pick<Engine, "probe"> {
   readonly asked: string[] = [];
   readonly #running: (() => void)[] = [];
 
   probe(resource: string): Promise<void> {
     this.asked.push(resource);
     return new Promise((resolve) => this.#running.push(resolve));
-  }
-
-  value(): Promise<string> {
-    return Promise.resolve("");
   }
 
   /** Ends the commands under way, after what was asked for has begun; resolves when the prober has seen it. */

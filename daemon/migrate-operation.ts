@@ -1,0 +1,42 @@
+import { AgentError } from "../src/agent-error.ts";
+import { migrate } from "../src/entry-points/migrate.ts";
+import type { Call, OperationParts, Result } from "./operations.ts";
+import { contextOf, operate } from "./operations.ts";
+
+/**
+ * Moves the guest to the system that the engine named. A migration cannot be undone by its exit code: whatever becomes of
+ * it, the code is 0, the log says it, and the monitors tell where the guest is.
+ */
+export async function runMigrate(
+  parts: OperationParts,
+  call: Call,
+  target: string | undefined,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { record, attributes, budgetMs } = call;
+  const { guestName } = attributes;
+  const { migrations } = parts;
+  if (record.operation === "migrate")
+    throw new AgentError("REFUSED", `guest ${guestName} is not migrated: a migration of it runs already`);
+  const context = {
+    ...contextOf(parts, call),
+    target,
+    system: parts.systems.own(),
+    siteOf: (system: string) => parts.systems.siteOf(system),
+    onMoving: (uuid: string) => migrations.begin(guestName, uuid, target ?? ""),
+    onProgress: (progress: object) => {
+      record.migration = { target: target ?? "", ...progress };
+    },
+  };
+  const end = await operate(parts, call, "migrate", signal, async (inTurn) => {
+    try {
+      const found = await migrate(context, budgetMs, inTurn);
+      await migrations.end(guestName, migrations.get(guestName)?.uuid, target, found);
+      return found;
+    } finally {
+      record.migration = undefined;
+    }
+  });
+  parts.look(guestName);
+  return { exitCode: 0, fields: { end: end.kind } };
+}

@@ -1,0 +1,117 @@
+import type { MigrationEnd } from "../migration.ts";
+
+/**
+ * The guest on the source, as its libvirt says.
+ *
+ * `running`: no migration has touched it. `resumed`: it runs because a migration was given up after it had stood still for
+ * the hand-over. `suspended`: by a person or by itself. `handed over`: it stands still for a migration that no longer runs.
+ * `leaving`: a migration runs. `left`: off, because it migrated. `inactive`: off for any other reason, or not defined.
+ * `other`: it holds an emulator in a state that has nothing to do with migrations.
+ */
+export type SourceSight =
+  | "running"
+  | "resumed"
+  | "suspended"
+  | "handed over"
+  | "leaving"
+  | "left"
+  | "inactive"
+  | "unreadable"
+  | "other";
+
+/** The guest on the target; `incoming`: it receives and has not run. */
+export type TargetSight = "running" | "suspended" | "incoming" | "inactive" | "unreadable" | "other";
+
+/** What the source's libvirtd answered to the migration; `none` where nobody heard it. */
+export type MigrationReply = "done" | "failed" | "none";
+
+/**
+ * What follows. `destroy target` and `destroy source` are for copies that are proved not to be the live one. `wait` may
+ * pass by itself; what it is when no time is left, `doubtful` says.
+ */
+export type MigrationVerdict = MigrationEnd["kind"] | "destroy target" | "destroy source" | "wait";
+
+type Rule = Readonly<Record<SourceSight, MigrationVerdict>>;
+
+/** Rows: the target. The guest is where it is proved to be; a copy is destroyed only where the other end proves it dead. */
+const VERDICTS = {
+  running: {
+    left: "moved",
+    inactive: "moved",
+    "handed over": "destroy source",
+    leaving: "wait",
+    unreadable: "wait",
+    running: "doubtful",
+    resumed: "doubtful",
+    suspended: "doubtful",
+    other: "doubtful",
+  },
+  suspended: {
+    left: "moved",
+    inactive: "moved",
+    leaving: "wait",
+    unreadable: "wait",
+    "handed over": "doubtful",
+    running: "doubtful",
+    resumed: "doubtful",
+    suspended: "doubtful",
+    other: "doubtful",
+  },
+  other: {
+    left: "moved",
+    inactive: "moved",
+    leaving: "wait",
+    unreadable: "wait",
+    "handed over": "doubtful",
+    running: "doubtful",
+    resumed: "doubtful",
+    suspended: "doubtful",
+    other: "doubtful",
+  },
+  incoming: {
+    running: "destroy target",
+    resumed: "destroy target",
+    left: "wait",
+    inactive: "wait",
+    "handed over": "wait",
+    leaving: "wait",
+    unreadable: "wait",
+    suspended: "wait",
+    other: "wait",
+  },
+  inactive: {
+    running: "stayed",
+    resumed: "stayed",
+    suspended: "stayed",
+    other: "stayed",
+    left: "lost",
+    inactive: "lost",
+    "handed over": "wait",
+    leaving: "wait",
+    unreadable: "wait",
+  },
+  unreadable: {
+    running: "stayed", // the target runs nothing that the source has not stood still for
+    left: "moved", // libvirt says so only after the target has said that it runs
+    resumed: "wait",
+    suspended: "wait",
+    other: "wait",
+    inactive: "wait",
+    "handed over": "wait",
+    leaving: "wait",
+    unreadable: "wait",
+  },
+} as const satisfies Record<TargetSight, Rule>;
+
+/** Decides from one look at both ends; does nothing itself. */
+export function verdictOfEnds(
+  source: SourceSight,
+  target: TargetSight,
+  reply: MigrationReply,
+): MigrationVerdict {
+  // libvirt's success is the target's word that the guest runs there, and the source's that it is off
+  if (reply === "done" && source === "unreadable" && (target === "running" || target === "suspended"))
+    return "moved";
+  if (reply === "done" && source === "inactive" && target === "unreadable") return "moved";
+  return VERDICTS[target][source];
+}

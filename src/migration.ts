@@ -1,0 +1,71 @@
+import type { Reading } from "./platform.ts";
+
+/**
+ * What a migration record says of the guest on this host.
+ *
+ * `moving`: this agent has asked for a migration whose end it has not read yet. `left`: the guest runs on another host.
+ * `doubtful`: the guest may be live here, there, on both or on neither. `lost`: the hypervisor says that it left, and the
+ * other host was read and does not run it.
+ */
+export type MigrationRecordKind = "moving" | "left" | "doubtful" | "lost";
+
+/** One guest's migration, kept on disk until it is no longer true. */
+export interface MigrationRecord {
+  readonly guest: string;
+  /** Undefined where nobody knew it; then any UUID matches. */
+  readonly uuid: string | undefined;
+  readonly kind: MigrationRecordKind;
+  /** ISO 8601. */
+  readonly at: string;
+  /** The system it went to, where that is known. */
+  readonly peer: string | undefined;
+  /** The boot of this host in which it was written. */
+  readonly bootId: string;
+  /** For a doubtful one: what is not known, and the commands that tell. */
+  readonly why: string | undefined;
+}
+
+/** How a migration ended, after both ends were read. */
+export type MigrationEnd =
+  /** It runs, or is held suspended, on the target and no longer here. */
+  | { readonly kind: "moved"; readonly why: string }
+  /** It is here as before. */
+  | { readonly kind: "stayed"; readonly why: string }
+  /** It is on neither host. */
+  | { readonly kind: "lost"; readonly why: string }
+  /** Nothing proves where it is; nothing was destroyed or started. */
+  | { readonly kind: "doubtful"; readonly why: string };
+
+/** What a migration has done so far. */
+export interface MigrationProgress {
+  readonly remainingMiB: number;
+  readonly mibPerS: number;
+  /** Undefined while nothing can be foretold: the guest writes faster than the network carries, or nothing moved yet. */
+  readonly expectedS: number | undefined;
+  readonly downtimeMs: number | undefined;
+}
+
+/** What one migration is asked to be. */
+export interface MigrationPlan {
+  /** The VCS system that the guest goes to. */
+  readonly target: string;
+  /** Milliseconds after which the migration is aborted; its end is then awaited until the signal aborts. */
+  readonly abortAfterMs: number;
+  /** Called once, before the migration is asked for: from then on it may happen, whatever becomes of the answer. */
+  readonly onMoving: (uuid: string) => Promise<void>;
+  readonly onProgress: (progress: MigrationProgress) => void;
+}
+
+/** True for a record that speaks of the guest that was read; a file of another UUID is another guest's. */
+export function speaksOf(record: MigrationRecord, reading: Reading): boolean {
+  return record.uuid === undefined || reading.uuid === undefined || record.uuid === reading.uuid;
+}
+
+/**
+ * True when a reading shows that a record is no longer true: the guest runs here again. A migration that is under way
+ * and a doubt are ended by those who decide them.
+ */
+export function isOutdated(record: MigrationRecord, reading: Reading): boolean {
+  if (record.kind === "moving" || record.kind === "doubtful") return false;
+  return reading.active === true && !reading.migrating && reading.source === "platform";
+}

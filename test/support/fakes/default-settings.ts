@@ -1,0 +1,24 @@
+import type { KvmSettings } from "../../../src/kvm/settings.ts";
+
+/** Settings of the platform that a test may change while they are in use. */
+export type ChangeableSettings = { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
+
+/** The platform's settings as the configuration has them by default. */
+export function defaultSettings(runDirectory: string): ChangeableSettings {
+  return {
+    overrides: new Map(),
+    guestPowerOff: "fault",
+    autostart: "clear",
+    shutdown: "acpi",
+    runDirectory,
+    migration: {
+      migrateUri: undefined,
+      bandwidthMiBps: undefined,
+      parallelConnections: undefined,
+      downtimeMs: undefined,
+      autoConverge: true,
+      postCopy: false,
+      encrypt: false,
+    },
+  };
+}
