@@ -4,9 +4,11 @@ import { pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
 import { type Causes, createCauses } from "./causes.ts";
+import { Elsewhere } from "./elsewhere.ts";
 import { GuestMemories } from "./guest-memory.ts";
 import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
+import { Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
@@ -22,6 +24,8 @@ const PREPARE_MS = 10_000;
 
 export interface KvmPlatformOptions {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  /** Opens the libvirtd of another system. */
+  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
@@ -39,8 +43,9 @@ export class KvmPlatform implements Platform {
   readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
+  readonly #elsewhere: Elsewhere;
 
-  constructor({ open, settings, log }: KvmPlatformOptions) {
+  constructor({ open, openPeer, settings, log }: KvmPlatformOptions) {
     this.#log = log;
     this.#watch = new Lane({
       name: "watch",
@@ -66,6 +71,8 @@ export class KvmPlatform implements Platform {
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
     this.#preparer = new Preparer({ ...parts, lane: slow });
+    const peers = new Peers({ uris: () => settings().peers, open: openPeer });
+    this.#elsewhere = new Elsewhere({ ...parts, lane: slow, peers });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -116,6 +123,10 @@ export class KvmPlatform implements Platform {
 
   proveStopped(guest: string, signal: AbortSignal): Promise<void> {
     return this.#stopper.proveStopped(guest, signal);
+  }
+
+  refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#elsewhere.refuse(guest, signal);
   }
 
   claim(guest: string, signal: AbortSignal): Promise<void> {

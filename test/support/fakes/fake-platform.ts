@@ -14,6 +14,7 @@ export interface Deeds {
   requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+  refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
 }
 
 /** A reading with its usual values, changed where a test says so. */
@@ -104,6 +105,11 @@ export class FakePlatform implements Platform {
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
     this.calls.push(`proveStopped ${guest}`);
     await this.deeds.proveStopped?.(guest, signal);
+  }
+
+  async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`refuseIfElsewhere ${guest}`);
+    await this.deeds.refuseIfElsewhere?.(guest, signal);
   }
 
   async claim(guest: string): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
 import type { KvmSettings } from "../../../src/kvm/settings.ts";
+import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
 import { EmulatorProcesses } from "./emulator-processes.ts";
 import { FakeLibvirtd } from "./fake-libvirtd.ts";
 import { RecordingLog } from "./recording-log.ts";
@@ -14,6 +15,8 @@ export interface KvmHost {
   readonly clock: VirtualClock;
   readonly emulators: EmulatorProcesses;
   readonly libvirtd: FakeLibvirtd;
+  /** The libvirtds of other systems, by the URIs that `settings.peers` may name; none else listens. */
+  readonly others: Map<string, FakeLibvirtd>;
   readonly platform: KvmPlatform;
   readonly settings: { -readonly [Key in keyof KvmSettings]: KvmSettings[Key] };
   readonly log: RecordingLog;
@@ -29,16 +32,25 @@ export async function makeKvmHost(
   const clock = new VirtualClock();
   const emulators = new EmulatorProcesses(runDirectory, (work) => clock.hold(work));
   const libvirtd = new FakeLibvirtd(emulators);
+  const others = new Map<string, FakeLibvirtd>();
   const log = new RecordingLog();
   const settings = {
     overrides: new Map(),
     guestPowerOff: "fault" as const,
     autostart: "clear" as const,
     shutdown: "acpi" as const,
+    peers: new Map<string, string>(),
+    doubleStart: "warn" as const,
     runDirectory,
   };
   const platform = new KvmPlatform({
     open: async (signal) => wrap(await libvirtd.open(signal)),
+    openPeer: async (uri, signal) => {
+      const other = others.get(uri);
+      if (other === undefined)
+        throw new LibvirtCallError("no socket", `no libvirt daemon is reached at ${uri}`);
+      return other.open(signal);
+    },
     settings: () => settings,
     log,
   });
@@ -49,6 +61,7 @@ export async function makeKvmHost(
     clock,
     emulators,
     libvirtd,
+    others,
     platform,
     settings,
     log,

@@ -139,6 +139,10 @@ export class ModelPlatform implements Platform {
     if (this.isAlive) throw new AgentError("STILL_RUNNING", "its emulator still exists");
   }
 
+  refuseIfElsewhere(): Promise<void> {
+    return Promise.resolve();
+  }
+
   claim(): Promise<void> {
     return Promise.resolve();
   }

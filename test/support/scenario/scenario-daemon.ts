@@ -13,6 +13,7 @@ import type { Log } from "../../../src/log.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
   readonly store: RegistrationStore;
   readonly engine: Engine;
   readonly settings: () => KvmSettings;
@@ -28,10 +29,10 @@ export interface ScenarioDaemon {
 const INTERVAL_MS = 5000;
 
 export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
-  const { open, store, engine, settings, log } = parts;
+  const { open, openPeer, store, engine, settings, log } = parts;
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
-  const platform = new KvmPlatform({ open, settings, log });
+  const platform = new KvmPlatform({ open, openPeer, settings, log });
   const book = new ResourceBook(store, log);
   const prober = new Prober(engine, log, ending.signal);
   const follower = new Follower({ platform, book, prober, intervalMs: () => INTERVAL_MS, log });

@@ -49,6 +49,8 @@ export class World {
       guestPowerOff: "fault",
       autostart: "clear",
       shutdown: "acpi",
+      peers: new Map(),
+      doubleStart: "warn",
       runDirectory,
     };
     this.#engine.onProbe = (resource) => this.#takeProbe(resource);
@@ -59,6 +61,7 @@ export class World {
   async startDaemon(): Promise<void> {
     this.#daemon = await startScenarioDaemon({
       open: (signal) => this.libvirtd.open(signal),
+      openPeer: (uri) => Promise.reject(new Error(`no such peer in scenarios: ${uri}`)),
       store: this.#store,
       engine: this.#engine,
       settings: () => this.settings,
