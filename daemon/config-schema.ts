@@ -32,6 +32,7 @@ const kvm = z.strictObject({
   autostart: z.enum(["clear", "warn"]).default("clear"),
   shutdown: z.enum(["acpi", "agent"]).default("acpi"),
   states: z.record(z.string(), answers).default({}),
+  doubleStart: z.enum(["warn", "strict"]).default("warn"),
 });
 
 const migration = z.strictObject({
@@ -49,6 +50,10 @@ const migration = z.strictObject({
 });
 
 const sites = z.record(z.string().min(1).max(255), z.array(z.string().min(1).max(255)).min(1).max(64));
+/** How the libvirtds of the other systems are reached; src/kvm checks the URIs. */
+const peers = z
+  .record(z.string().min(1).max(255), z.strictObject({ uri: z.string().min(1).max(1024) }))
+  .refine((record) => Object.keys(record).length <= 64, "must be 64 systems at most");
 
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
@@ -70,6 +75,7 @@ export const configSchema = z.strictObject({
   kvm: kvm.prefault({}),
   migration: migration.prefault({}),
   sites: sites.default({}),
+  peers: peers.default({}),
   limits: limits.prefault({}),
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "../src/agent-error.ts";
 import { KvmPlatform } from "../src/kvm/platform.ts";
-import { sessionOpener } from "../src/kvm/session.ts";
+import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../src/kvm/session.ts";
 import type { KvmSettings } from "../src/kvm/settings.ts";
 import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
 import { ConfigError, loadConfig } from "./config.ts";
@@ -10,7 +10,7 @@ import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { createLogger } from "./logger.ts";
-import { fixedKeysChanged } from "./settings.ts";
+import { fixedKeysChanged, peerUris } from "./settings.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
 
@@ -75,18 +75,14 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   });
 
   const { libvirt } = first;
-  const open = sessionOpener(
-    {
-      uri: libvirt.uri,
-      sockets: libvirt.sockets,
-      openTimeoutMs: libvirt.openTimeoutS * 1000,
-      keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
-    },
-    log,
-  );
+  const patience = {
+    openTimeoutMs: libvirt.openTimeoutS * 1000,
+    keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
+  };
   const platform = new KvmPlatform({
-    open,
-    settings: () => kvmSettings(inForce.config, libvirt.runDirectory),
+    open: sessionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
+    openPeer: peerOpener(patience, log),
+    settings: () => kvmSettings(inForce.config, libvirt),
     log,
   });
   try {
@@ -99,7 +95,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
 }
 
 function load(command: RunCommand): Config {
-  return loadConfig(command.config, command.overrides, [checkStates]);
+  return loadConfig(command.config, command.overrides, [checkStates, checkUris]);
 }
 
 /** The table of states is the platform's own, so its words are checked here. */
@@ -107,10 +103,35 @@ function checkStates(config: Config): readonly string[] {
   return parseStateOverrides(config.kvm.states).problems;
 }
 
-function kvmSettings(config: Config, runDirectory: string): KvmSettings {
-  const { guestPowerOff, autostart, shutdown, states } = config.kvm;
+/** So are URIs: the platform knows which transports there are. */
+function checkUris({ libvirt, peers }: Config): readonly string[] {
+  const local = localUriProblem(libvirt.uri);
+  const remote = Object.entries(peers).map(([system, { uri }]) => ({ system, problem: peerUriProblem(uri) }));
+  return [
+    ...(local === undefined ? [] : [`libvirt.uri: ${local}`]),
+    ...remote.flatMap(({ system, problem }) =>
+      problem === undefined ? [] : [`peers.${system}.uri: ${problem}`],
+    ),
+  ];
+}
+
+function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): KvmSettings {
+  const { states, ...kvm } = config.kvm;
   const { overrides } = parseStateOverrides(states);
-  return { guestPowerOff, autostart, shutdown, overrides, runDirectory };
+  return {
+    ...kvm,
+    overrides,
+    uri,
+    runDirectory,
+    peers: peerUris(config),
+    migration: {
+      migrateUri: undefined,
+      bandwidthMiBps: undefined,
+      parallelConnections: undefined,
+      downtimeMs: undefined,
+      ...config.migration,
+    },
+  };
 }
 
 /** The package's own version: two folders up from the compiled file. */

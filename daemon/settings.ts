@@ -12,6 +12,15 @@ export function haresOptions(config: Config): HaresOptions {
   return { command: hares, timeoutMs: timeoutS * 1000, system: systemName(config) };
 }
 
+/**
+ * URIs of the other systems' libvirtds, by system. This system is left out: all systems may share one file.
+ */
+export function peerUris(config: Config): ReadonlyMap<string, string> {
+  const own = systemName(config);
+  const others = Object.entries(config.peers).filter(([system]) => system !== own);
+  return new Map(others.map(([system, { uri }]) => [system, uri]));
+}
+
 export function limitsOf({ limits }: Config): Limits {
   return {
     ...DEFAULT_LIMITS,

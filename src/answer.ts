@@ -38,10 +38,11 @@ export interface AnswerFacts {
  * says what the hypervisor forgets, or cannot know.
  */
 export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
-  const told = afterMigration(reading, facts);
+  const byMigration = afterMigration(reading, facts);
+  if (byMigration !== undefined) return byMigration;
+  const told = { state: reading.state, reason: reading.reason };
   if (reading.active !== true || reading.migrating || reading.state.kind === "ONLINE") return told;
 
-  if (told.state.kind === "UNKNOWN") return told;
   const last = facts.lastAnswer;
   if (facts.stopping) return visible(reading, "it is being stopped and its emulator still lives");
   if (last === undefined) return visible(reading, "it holds an emulator here and this is the first look");
@@ -51,8 +52,7 @@ export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
   return known ? told : visible(reading, "it holds an emulator here and was not online under the engine");
 }
 
-function afterMigration(reading: Reading, facts: AnswerFacts): Answer {
-  const told = { state: reading.state, reason: reading.reason };
+function afterMigration(reading: Reading, facts: AnswerFacts): Answer | undefined {
   if (facts.arriving === true && reading.state.kind === "ONLINE" && !facts.stopping) {
     return {
       state: OFFLINE,
@@ -60,26 +60,22 @@ function afterMigration(reading: Reading, facts: AnswerFacts): Answer {
     };
   }
   const record = facts.migration;
-  return record === undefined || !speaksOf(record, reading) ? told : byRecord(reading, record);
+  return record === undefined || !speaksOf(record, reading) ? undefined : byRecord(reading, record);
 }
 
-function byRecord(reading: Reading, record: MigrationRecord): Answer {
-  const { state, reason } = reading;
-  const to = record.peer === undefined ? "another host" : record.peer;
-  const isGone = reading.active === false;
-  switch (record.kind) {
-    case "left":
-      if (!isGone || state.kind !== "OFFLINE") return { state, reason };
-      return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${record.at}` };
-    case "lost":
-      if (!isGone || state.kind !== "INTENTIONAL OFFLINE") return { state, reason };
-      return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-    case "moving":
-      if (!isGone || reading.moved === "away") return { state, reason };
-      return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
-    case "doubtful":
-      return { state: UNKNOWN, reason: `${reason}; ${record.why ?? `it may live on ${to}`}` };
-  }
+/** What a record changes; undefined where the reading alone is right. */
+function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
+  const { state, reason, active } = reading;
+  const to = peer ?? "another host";
+  const isGone = active === false;
+  if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
+  if (kind === "left" && isGone && state.kind === "OFFLINE")
+    return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
+  if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
+    return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
+  if (kind === "moving" && isGone && reading.moved !== "away")
+    return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
+  return undefined;
 }
 
 function visible(reading: Reading, why: string): Answer {

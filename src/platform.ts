@@ -113,6 +113,14 @@ export interface Platform {
    */
   whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
 
+  /**
+   * Looks whether the guest is active on another system of the cluster, for a few seconds at most. A system that cannot
+   * be read is logged, or refuses too, as configured.
+   *
+   * @throws {AgentError} REFUSED, naming the system, when the guest is or may be active there
+   */
+  refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
+
   /** Ends what would start the guest outside the cluster (autostart), as configured; failures are logged. */
   claim(guest: string, signal: AbortSignal): Promise<void>;
 

@@ -26,6 +26,7 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
   await platform.prepare(attributes, signal);
   // an emulator that the hypervisor has lost sight of still holds the guest's disks
   await platform.proveStopped(attributes.guestName, signal);
+  await platform.refuseIfElsewhere(attributes.guestName, signal);
   await context.onStarting();
   await platform.start(attributes.guestName, signal);
   log.info({}, "guest started");
@@ -42,6 +43,8 @@ async function bringBack(context: GuestContext, reading: Reading, signal: AbortS
     );
   }
   if (reading.suspended !== undefined) {
+    // what runs elsewhere by now must not go on here from where it stood
+    await platform.refuseIfElsewhere(attributes.guestName, signal);
     await platform.wake(attributes.guestName, reading.suspended, signal);
     log.info({ was: reading.suspended }, "suspended guest brought back");
     return;

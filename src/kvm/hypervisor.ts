@@ -62,6 +62,7 @@ export interface Hypervisor {
   close(): Promise<void>;
   registerEvent(eventId: number, options?: Limits): Promise<number>;
   lookupByName(name: string, options?: Limits): Promise<DomainRef>;
+  lookupByUuid(uuid: string, options?: Limits): Promise<DomainRef>;
   getState(uuid: string, options?: Limits): Promise<DomainStateCode>;
   getAllDomainStats(
     query: { readonly stats: number; readonly flags: number },

@@ -13,6 +13,7 @@ import {
 } from "./migration-end.ts";
 import { type Sight, sourceSight, targetSight } from "./migration-sights.ts";
 import type { PeerSight, Peers } from "./peers.ts";
+import type { KvmSettings } from "./settings.ts";
 
 /** A libvirtd that is being restarted is waited for this long. */
 const SESSION_MS = 2000;
@@ -40,8 +41,7 @@ export interface MigrationEndsParts {
   readonly destroyLane: Lane;
   readonly peers: Peers;
   readonly causes: Causes;
-  /** How this host's libvirt is named to virsh. */
-  readonly uri: string;
+  readonly settings: () => KvmSettings;
   readonly log: Log;
 }
 
@@ -101,7 +101,7 @@ export class MigrationEnds {
       return { kind: seen.verdict, why };
     const name = JSON.stringify(guest);
     const there = where === undefined ? undefined : this.#parts.peers.uriOf(where);
-    const uris = [this.#parts.uri, there ?? "URI of each other host"];
+    const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
     return { kind: "doubtful", why: `${why}; decide with: ${commands.join(" and ")}` };
   }

@@ -4,6 +4,7 @@ import { ERROR_CODE, hasErrorCode, isOperationInvalid } from "../libvirt/errors.
 import type { DomainWords } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { GuestMemories } from "./guest-memory.ts";
+import type { Hypervisor, Limits } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import type { KvmSettings } from "./settings.ts";
 import type { MigrationSide } from "./state-table.ts";
@@ -24,9 +25,8 @@ export interface SideParts {
 }
 
 /**
- * Which way the migration goes that a paused domain may be part of. On the target libvirt refuses job statistics as
- * unsupported (measured, 9.0.0). Where it does not answer, the command line tells; it keeps `-incoming` for the
- * emulator's life, so it is the last resort.
+ * Which way the migration goes that a paused domain may be part of. Where libvirt does not answer, the command line
+ * tells; it keeps `-incoming` for the emulator's life, so it is the last resort.
  */
 export async function migrationSide(
   parts: SideParts,
@@ -42,19 +42,29 @@ export async function migrationSide(
   if (performance.now() < memory.noJobBefore) return byCommandLine;
   try {
     return await withDeadline(JOB_MS, "job statistics", [signal], (limit) =>
-      parts.slow.use(0, limit, async (session) => {
-        const job = await session.getJobStats(domain.uuid, 0, { signal: limit });
-        return sideOf(job.type === 0 ? undefined : job.params.get("operation"));
-      }),
+      parts.slow.use(0, limit, (session) => sideByJob(session, domain.uuid, { signal: limit })),
     );
   } catch (error) {
     throwIfAborted(signal);
-    if (hasErrorCode(error, ERROR_CODE.OPERATION_UNSUPPORTED)) return "incoming";
-    if (isOperationInvalid(error)) return "none"; // it ended meanwhile
     if (!(error instanceof AgentError) || error.code !== "PLATFORM_DOWN") {
       memory.noJobBefore = performance.now() + JOB_PAUSE_MS;
     }
     return byCommandLine;
+  }
+}
+
+/**
+ * Which way the migration goes, by libvirt's job statistics alone. On the target libvirt refuses them as unsupported
+ * (measured, 9.0.0). They wait for the emulator: give the call a limit.
+ */
+export async function sideByJob(session: Hypervisor, uuid: string, limits: Limits): Promise<MigrationSide> {
+  try {
+    const job = await session.getJobStats(uuid, 0, limits);
+    return sideOf(job.type === 0 ? undefined : job.params.get("operation"));
+  } catch (error) {
+    if (hasErrorCode(error, ERROR_CODE.OPERATION_UNSUPPORTED)) return "incoming";
+    if (isOperationInvalid(error)) return "none"; // it ended meanwhile
+    throw error;
   }
 }
 

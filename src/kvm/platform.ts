@@ -2,11 +2,16 @@ import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
+import type { MigrationEnd, MigrationPlan } from "../migration.ts";
 import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
 import { type Causes, createCauses } from "./causes.ts";
+import { Elsewhere } from "./elsewhere.ts";
 import { GuestMemories } from "./guest-memory.ts";
 import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
+import { MigrationEnds } from "./migration-ends.ts";
+import { Migrator } from "./migrator.ts";
+import { Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
@@ -22,6 +27,8 @@ const PREPARE_MS = 10_000;
 
 export interface KvmPlatformOptions {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  /** Opens the libvirtd of another system. */
+  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
@@ -39,8 +46,10 @@ export class KvmPlatform implements Platform {
   readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
+  readonly #elsewhere: Elsewhere;
+  readonly #migrator: Migrator;
 
-  constructor({ open, settings, log }: KvmPlatformOptions) {
+  constructor({ open, openPeer, settings, log }: KvmPlatformOptions) {
     this.#log = log;
     this.#watch = new Lane({
       name: "watch",
@@ -66,6 +75,10 @@ export class KvmPlatform implements Platform {
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
     this.#preparer = new Preparer({ ...parts, lane: slow });
+    const peers = new Peers({ uris: () => settings().peers, open: openPeer });
+    this.#elsewhere = new Elsewhere({ ...parts, lane: slow, peers });
+    const ends = new MigrationEnds({ ...parts, slow, destroyLane, peers });
+    this.#migrator = new Migrator({ ...parts, open, slow, peers, ends });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -116,6 +129,18 @@ export class KvmPlatform implements Platform {
 
   proveStopped(guest: string, signal: AbortSignal): Promise<void> {
     return this.#stopper.proveStopped(guest, signal);
+  }
+
+  refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#elsewhere.refuse(guest, signal);
+  }
+
+  migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd> {
+    return this.#migrator.migrate(guest, plan, signal);
+  }
+
+  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined> {
+    return this.#migrator.whereIs(guest, peer, signal);
   }
 
   claim(guest: string, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,20 @@
+import { messageOf } from "../agent-error.ts";
 import { openConnection } from "../libvirt/open.ts";
+import { findTarget, type Target } from "../libvirt/target.ts";
 import type { Log } from "../log.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
+/** How patiently a connection is opened and kept. */
+interface Patience {
+  readonly openTimeoutMs: number;
+  readonly keepalive: { readonly intervalMs: number; readonly count: number };
+}
+
 /** Which libvirtd to open, and how patiently. */
-export interface SessionOptions {
+export interface SessionOptions extends Patience {
   readonly uri: string;
   /** tried in order; undefined: those that libvirt itself would try for the URI */
   readonly sockets?: readonly string[] | undefined;
-  readonly openTimeoutMs: number;
-  readonly keepalive: { readonly intervalMs: number; readonly count: number };
 }
 
 /** Opens connections of the binding, one at each call. */
@@ -28,4 +34,35 @@ export function sessionOpener(
       },
       signal,
     );
+}
+
+/** Opens connections to peers by their URIs. */
+export function peerOpener(
+  patience: Patience,
+  log: Log,
+): (uri: string, signal: AbortSignal) => Promise<Hypervisor> {
+  return (uri, signal) => sessionOpener({ ...patience, uri }, log)(signal);
+}
+
+/** What is wrong with a URI for the guests of this host; undefined when nothing is. */
+export function localUriProblem(uri: string): string | undefined {
+  const target = targetOrProblem(uri);
+  if (typeof target === "string") return target;
+  return target.transport === "unix"
+    ? undefined
+    : `"${uri}" leads to another host: guests are kept on this one`;
+}
+
+/** What is wrong with a URI for a peer; undefined when nothing is. */
+export function peerUriProblem(uri: string): string | undefined {
+  const target = targetOrProblem(uri);
+  return typeof target === "string" ? target : undefined;
+}
+
+function targetOrProblem(uri: string): Target | string {
+  try {
+    return findTarget(uri, false);
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -9,6 +9,12 @@ export interface KvmSettings {
   readonly autostart: "clear" | "warn";
   /** How a guest is asked to stop; `agent` falls back to ACPI. */
   readonly shutdown: "acpi" | "agent";
+  /** URIs of the libvirtds of the cluster's other systems, by system. */
+  readonly peers: ReadonlyMap<string, string>;
+  /** Whether a start goes on when a peer cannot be read. */
+  readonly doubleStart: "warn" | "strict";
+  /** How virsh names this host's libvirt. */
+  readonly uri: string;
   /** libvirt's folder of QEMU pid files. */
   readonly runDirectory: string;
   readonly migration: MigrationSettings;

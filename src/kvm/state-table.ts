@@ -147,8 +147,8 @@ function rowNames({ state, reason }: DomainWords, side: MigrationSide): string[]
   return [`${state} (${reason}, ${side})`, `${state} (${reason})`, `${state} (*)`];
 }
 
-/** Whether libvirt keeps an emulator for a domain in this state. */
-function isActive(state: StateWord | undefined): boolean | undefined {
+/** Whether libvirt keeps an emulator for a domain in this state; undefined where the word does not tell. */
+export function isActive(state: StateWord | undefined): boolean | undefined {
   if (state === undefined || state === "no state") return undefined;
   return state !== "shut off";
 }

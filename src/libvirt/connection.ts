@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { EventEmitter } from "eventemitter3";
 import type { CloseReason, ConnectionEvents, ConnectionOptions } from "./connection-types.ts";
 import { LibvirtCallError } from "./errors.ts";
@@ -39,7 +39,7 @@ const FAREWELL_MS = 1000;
  */
 export class Connection extends GuestCalls {
   readonly events: EventEmitter<ConnectionEvents>;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #options: ConnectionOptions;
   readonly #calls = new PendingCalls();
   readonly #packets = new PacketReader();
@@ -49,7 +49,7 @@ export class Connection extends GuestCalls {
   #closing: Promise<void> | undefined;
 
   /** @param socket connected, with nothing read from it yet */
-  constructor(socket: Socket, options: ConnectionOptions = {}) {
+  constructor(socket: Duplex, options: ConnectionOptions = {}) {
     super();
     this.#socket = socket;
     this.#options = options;

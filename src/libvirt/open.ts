@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection-types.ts";
 import { ERROR_CODE, hasErrorCode, LibvirtCallError, LibvirtError } from "./errors.ts";
@@ -6,13 +6,14 @@ import { FEATURE } from "./flags.ts";
 import type { CallOptions } from "./host-calls.ts";
 import { TIMER_MAX_MS } from "./pending-calls.ts";
 import { HOST_PROCEDURES } from "./procedures-host.ts";
-import { checkSocketPath, findTarget } from "./sockets.ts";
+import { findTarget, type Target, targetName } from "./target.ts";
+import { connectTcp, connectUnix } from "./transport-socket.ts";
 
 /** Where and how to open a connection. */
 export type OpenOptions = ConnectionOptions & {
-  /** for instance `qemu:///system`; only Unix sockets are supported */
+  /** for instance `qemu:///system` or `qemu+tcp://node2/system`; the README has all forms */
   uri: string;
-  /** sockets to try in order; default: those libvirt's own library would try for the URI */
+  /** sockets of this host to try in order; default: those libvirt's own library would try for the URI */
   sockets?: readonly string[];
   /** milliseconds for everything until the connection is usable; default 5,000 */
   openTimeoutMs?: number;
@@ -29,7 +30,7 @@ const AUTH = { NONE: 0, SASL: 1, POLKIT: 2 } as const;
 const CONNECT_READ_ONLY = 1;
 
 /**
- * Opens a connection: finds the socket, authenticates, opens the driver and agrees on keepalive. No event is
+ * Opens a connection: finds the way to the daemon, authenticates, opens the driver and agrees on keepalive. No event is
  * registered yet.
  *
  * @param signal aborting it ends the opening; once the connection is open it has no effect
@@ -37,12 +38,11 @@ const CONNECT_READ_ONLY = 1;
  * @throws {LibvirtCallError} no socket, auth, timed out, cancelled, closed, protocol, or argument
  */
 export async function openConnection(options: OpenOptions, signal: AbortSignal): Promise<Connection> {
-  const target = findTarget(options.uri, options.readOnly ?? false);
-  const sockets = options.sockets ?? target.sockets;
-  for (const path of sockets) checkSocketPath(path);
+  const target = targetOf(options);
   const flags = options.readOnly === true ? CONNECT_READ_ONLY : 0;
-  return withDeadline(signal, options.openTimeoutMs ?? OPEN_TIMEOUT_MS, async (deadline) => {
-    const connection = new Connection(await connectFirst(sockets, deadline), options);
+  const limits = { what: targetName(target), ms: options.openTimeoutMs ?? OPEN_TIMEOUT_MS };
+  return withDeadline(signal, limits, async (deadline) => {
+    const connection = new Connection(await connect(target, deadline), options);
     try {
       await greet(connection, { uri: target.driverUri, flags }, deadline);
       return connection;
@@ -53,13 +53,29 @@ export async function openConnection(options: OpenOptions, signal: AbortSignal):
   });
 }
 
+function targetOf({ uri, readOnly, sockets }: OpenOptions): Target {
+  const target = findTarget(uri, readOnly ?? false);
+  if (sockets === undefined) return target;
+  if (target.transport === "unix") return { ...target, sockets };
+  throw new LibvirtCallError("argument", `"${uri}" leads to another host, the sockets of this one do not`);
+}
+
+function connect(target: Target, deadline: AbortSignal): Promise<Duplex> {
+  switch (target.transport) {
+    case "unix":
+      return connectUnix(target, deadline);
+    case "tcp":
+      return connectTcp(target, deadline);
+  }
+}
+
 async function withDeadline<T>(
   signal: AbortSignal,
-  ms: number,
+  { what, ms }: { what: string; ms: number },
   work: (deadline: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const timedOut = new LibvirtCallError("timed out", `libvirtd did not open the connection within ${ms} ms`);
+  const timedOut = new LibvirtCallError("timed out", `${what} did not open the connection within ${ms} ms`);
   const cancel = (): void => {
     controller.abort(new LibvirtCallError("cancelled", "the opening was given up", { cause: signal.reason }));
   };
@@ -76,54 +92,6 @@ async function withDeadline<T>(
     clearTimeout(timer);
     signal.removeEventListener("abort", cancel);
   }
-}
-
-/** Takes the first socket that somebody listens on. */
-async function connectFirst(paths: readonly string[], deadline: AbortSignal): Promise<Socket> {
-  const failures: { path: string; code: string }[] = [];
-  for (const path of paths) {
-    try {
-      return await connect(path, deadline);
-    } catch (error) {
-      deadline.throwIfAborted();
-      failures.push({ path, code: errorCodeOf(error) });
-    }
-  }
-  const tried = failures.map(({ path, code }) => `${path} (${code})`).join(", ");
-  if (failures.some(({ code }) => code === "EACCES" || code === "EPERM")) {
-    const remedy = "run as root, or as a member of the group that the socket belongs to (often libvirt)";
-    throw new LibvirtCallError("auth", `no permission to connect to ${tried}: ${remedy}`);
-  }
-  throw new LibvirtCallError("no socket", `no libvirt daemon listens on ${tried}`);
-}
-
-function connect(path: string, deadline: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ path });
-    const settle = (): void => {
-      socket.off("error", fail);
-      socket.off("connect", succeed);
-      deadline.removeEventListener("abort", abort);
-    };
-    const fail = (error: unknown): void => {
-      settle();
-      socket.destroy();
-      reject(error instanceof Error ? error : new Error(String(error)));
-    };
-    const succeed = (): void => {
-      settle();
-      resolve(socket);
-    };
-    const abort = (): void => fail(deadline.reason);
-    socket.once("error", fail);
-    socket.once("connect", succeed);
-    deadline.addEventListener("abort", abort, { once: true });
-  });
-}
-
-function errorCodeOf(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  return String(error);
 }
 
 type Greeting = { uri: string; flags: number };

@@ -2,41 +2,24 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { LibvirtCallError } from "./errors.ts";
 
-/** Where a URI leads: the name for the daemon, and the sockets to try, in order. */
-export type Target = { driverUri: string; sockets: readonly string[] };
-
-const LOCAL_URI = /^([a-z0-9]+)(?:\+([a-z0-9]+))?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
-
 /** Node cuts longer paths without a word. Source: unix(7), sun_path less its final NUL. */
 const SOCKET_PATH_MAX = 107;
 
+/** What decides which daemon of this host is meant: the URI's driver and path, and its parameter `mode`. */
+export type SocketChoice = { driver: string; path: string; mode: string; readOnly: boolean };
+
 /**
- * Finds the daemons for a URI as libvirt's own library does: the driver's modular daemon if its socket is there,
- * else libvirtd; under /run/libvirt, or for `/session` in the user's runtime folder. The parameters `socket` and
- * `mode` (auto, direct, legacy) are obeyed and not sent on.
+ * The sockets of this host's daemons as libvirt's own library tries them: the driver's modular daemon, then libvirtd;
+ * under /run/libvirt, or for `/session` in the user's runtime folder. `mode` is auto, direct or legacy.
  *
  * Source: remote_sockets.c, remoteGetUNIXSocket.
  *
- * @throws {LibvirtCallError} argument: not a URI, or one that needs another transport than a Unix socket
+ * @throws {LibvirtCallError} argument: there is no such mode
  */
-export function findTarget(uri: string, readOnly: boolean): Target {
-  const parts = LOCAL_URI.exec(uri);
-  if (parts === null) throw new LibvirtCallError("argument", `"${uri}" is not a libvirt URI`);
-  const [, driver = "", transport = "unix", host = "", path = "", query = ""] = parts;
-  if (transport.toLowerCase() !== "unix" || host !== "") {
-    throw new LibvirtCallError("argument", `"${uri}" is not local: only Unix sockets are supported`);
-  }
-  const params = new URLSearchParams(query);
-  const socket = params.get("socket");
-  const mode = params.get("mode") ?? "auto";
-  params.delete("socket");
-  params.delete("mode");
-  const rest = params.size === 0 ? "" : `?${params.toString()}`;
+export function unixSockets({ driver, path, mode, readOnly }: SocketChoice): readonly string[] {
   const folder = path === "/session" ? userFolder() : "/run/libvirt";
   const suffix = readOnly && path !== "/session" ? "sock-ro" : "sock";
-  const sockets =
-    socket === null ? names(driver, mode).map((name) => join(folder, `${name}-${suffix}`)) : [socket];
-  return { driverUri: `${driver}://${path}${rest}`, sockets };
+  return names(driver, mode).map((name) => join(folder, `${name}-${suffix}`));
 }
 
 /** @throws {LibvirtCallError} argument: the path is longer than a socket's path can be */

@@ -10,6 +10,9 @@ export function defaultSettings(runDirectory: string): ChangeableSettings {
     guestPowerOff: "fault",
     autostart: "clear",
     shutdown: "acpi",
+    uri: "qemu:///system",
+    peers: new Map(),
+    doubleStart: "warn",
     runDirectory,
     migration: {
       migrateUri: undefined,

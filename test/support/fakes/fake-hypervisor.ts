@@ -51,6 +51,10 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("lookupByName", options, () => this.#libvirtd.named(name).ref);
   }
 
+  lookupByUuid(uuid: string, options?: Limits): Promise<DomainRef> {
+    return this.#call("lookupByUuid", options, () => this.#libvirtd.of(uuid).ref);
+  }
+
   getState(uuid: string, options?: Limits): Promise<DomainStateCode> {
     return this.#call("getState", options, () => this.#libvirtd.of(uuid).code);
   }

@@ -84,9 +84,9 @@ export class FakeLibvirtd {
     return work();
   }
 
-  define(name: string, code: DomainStateCode = CODE.offUnknown): FakeDomain {
-    // other tests' emulators are in the same /proc
-    const domain = new FakeDomain(name, randomUUID());
+  /** The UUID is a new one by default: other tests' emulators are in the same /proc. */
+  define(name: string, code: DomainStateCode = CODE.offUnknown, uuid: string = randomUUID()): FakeDomain {
+    const domain = new FakeDomain(name, uuid);
     this.#domains.set(name, domain);
     this.#enter(domain, code);
     return domain;

@@ -17,6 +17,7 @@ export interface Deeds {
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
   whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+  refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
 }
 
 /** A reading with its usual values, changed where a test says so. */
@@ -122,6 +123,11 @@ export class FakePlatform implements Platform {
   ): Promise<MigrationEnd | undefined> {
     this.calls.push(`whereIs ${guest} ${peer ?? "anywhere"}`);
     return this.deeds.whereIs?.(guest, peer, signal) ?? { kind: "stayed", why: "told by the test" };
+  }
+
+  async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`refuseIfElsewhere ${guest}`);
+    await this.deeds.refuseIfElsewhere?.(guest, signal);
   }
 
   async claim(guest: string): Promise<void> {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
+import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
 import { type ChangeableSettings, defaultSettings } from "./default-settings.ts";
 import { EmulatorProcesses } from "./emulator-processes.ts";
 import { FakeLibvirtd } from "./fake-libvirtd.ts";
@@ -14,6 +15,8 @@ export interface KvmHost {
   readonly clock: VirtualClock;
   readonly emulators: EmulatorProcesses;
   readonly libvirtd: FakeLibvirtd;
+  /** The libvirtds of other systems, by the URIs that `settings.peers` may name; none else listens. */
+  readonly others: Map<string, FakeLibvirtd>;
   readonly platform: KvmPlatform;
   readonly settings: ChangeableSettings;
   readonly log: RecordingLog;
@@ -29,10 +32,17 @@ export async function makeKvmHost(
   const clock = new VirtualClock();
   const emulators = new EmulatorProcesses(runDirectory, (work) => clock.hold(work));
   const libvirtd = new FakeLibvirtd(emulators);
+  const others = new Map<string, FakeLibvirtd>();
   const log = new RecordingLog();
   const settings = defaultSettings(runDirectory);
   const platform = new KvmPlatform({
     open: async (signal) => wrap(await libvirtd.open(signal)),
+    openPeer: async (uri, signal) => {
+      const other = others.get(uri);
+      if (other === undefined)
+        throw new LibvirtCallError("no socket", `no libvirt daemon is reached at ${uri}`);
+      return other.open(signal);
+    },
     settings: () => settings,
     log,
   });
@@ -43,6 +53,7 @@ export async function makeKvmHost(
     clock,
     emulators,
     libvirtd,
+    others,
     platform,
     settings,
     log,

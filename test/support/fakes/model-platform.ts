@@ -148,6 +148,10 @@ export class ModelPlatform implements Platform {
     return Promise.resolve({ kind: "stayed", why: "the modelled guest has nowhere to go" });
   }
 
+  refuseIfElsewhere(): Promise<void> {
+    return Promise.resolve();
+  }
+
   claim(): Promise<void> {
     return Promise.resolve();
   }

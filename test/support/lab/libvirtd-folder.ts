@@ -13,6 +13,8 @@ export interface LibvirtdOptions {
   libvirtdConf?: readonly string[];
   /** More lines for qemu.conf; a later line wins. */
   qemuConf?: readonly string[];
+  /** Listens on the network as well, as libvirtdConf says; TLS without certificates keeps libvirtd from starting. */
+  listens?: boolean;
 }
 
 /** The longest path below the folder that must fit into the 107 bytes of a socket address. */

@@ -32,11 +32,12 @@ export class PrivateLibvirtd {
   readonly logFile: string;
   readonly #roUri: string;
   readonly #namespace: Namespace;
+  readonly #program: readonly [string, ...string[]];
   #pid: number | undefined;
   #stopped: Promise<void> | undefined;
 
   /** Use startLibvirtd(). */
-  constructor(folder: string, namespace: Namespace) {
+  constructor(folder: string, namespace: Namespace, listens = false) {
     this.folder = folder;
     this.socket = join(folder, "run/libvirt/libvirt-sock");
     this.roSocket = join(folder, "run/libvirt/libvirt-sock-ro");
@@ -46,6 +47,7 @@ export class PrivateLibvirtd {
     this.configDirectory = join(folder, "etc");
     this.logFile = join(folder, "log/libvirtd.log");
     this.#namespace = namespace;
+    this.#program = listens ? [...LIBVIRTD, "--listen"] : LIBVIRTD;
   }
 
   /** The pid of the running libvirtd. @throws {Error} it does not run */
@@ -68,7 +70,7 @@ export class PrivateLibvirtd {
   async restart(): Promise<void> {
     if (this.#stopped !== undefined) throw new Error("this libvirtd was stopped for good");
     await this.#terminate();
-    const pid = await this.#namespace.start(...LIBVIRTD);
+    const pid = await this.#namespace.start(...this.#program);
     this.#pid = pid;
     const answers = async (): Promise<boolean> => {
       if (!this.#namespace.isAlive(pid)) return true;
@@ -121,7 +123,7 @@ export class PrivateLibvirtd {
   }
 }
 
-/** Paths as libvirtd sees them. Without -l it opens no TCP port. */
+/** Paths as libvirtd sees them. Without --listen it opens no TCP port. */
 const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/libvirtd.pid"] as const;
 
 /**
@@ -134,7 +136,8 @@ const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/li
 export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> {
   const folder = await makeFolder(options);
   await seedCapabilities(folder);
-  const libvirtd = new PrivateLibvirtd(folder, await makeNamespace(folder, options.hostname ?? ""));
+  const namespace = await makeNamespace(folder, options.hostname ?? "");
+  const libvirtd = new PrivateLibvirtd(folder, namespace, options.listens);
   try {
     await libvirtd.restart();
   } catch (error) {

@@ -15,6 +15,7 @@ import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
+  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
   readonly store: RegistrationStore;
   readonly migrations: MemoryMigrations;
   readonly engine: Engine;
@@ -31,10 +32,10 @@ export interface ScenarioDaemon {
 const INTERVAL_MS = 5000;
 
 export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
-  const { open, store, migrations, engine, settings, log } = parts;
+  const { open, openPeer, store, migrations, engine, settings, log } = parts;
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
-  const platform = new KvmPlatform({ open, settings, log });
+  const platform = new KvmPlatform({ open, openPeer, settings, log });
   const book = new ResourceBook(store, log);
   const prober = new Prober(engine, log, ending.signal);
   const look = (guest: string) => void follower.look(guest, ending.signal);

@@ -36,12 +36,13 @@ function bringOnline(delayAfterGuestOnlineS = 5, signal = new AbortController().
 }
 
 describe("online of a stopped guest", () => {
-  it("prepares, proves that nothing is left, notes the start, starts once, and claims", async () => {
+  it("prepares, proves that nothing is left, looks at other systems, notes the start, starts once, and claims", async () => {
     expect(await bringOnline()).toBe(5);
     expect(platform.calls).toEqual([
       "read web1",
       "prepare web1",
       "proveStopped web1",
+      "refuseIfElsewhere web1",
       "noted as starting",
       "start web1",
       "claim web1",
@@ -86,13 +87,16 @@ describe("online of a stopped guest", () => {
     expect(await clock.until(second)).toMatchObject({ code: "CANCELLED" });
   });
 
-  it.each(["prepare", "proveStopped", "start"] as const)("fails when %s does", async (deed) => {
-    platform.deeds[deed] = () => Promise.reject(new AgentError("REFUSED", "told to fail"));
+  it.each(["prepare", "proveStopped", "refuseIfElsewhere", "start"] as const)(
+    "fails when %s does",
+    async (deed) => {
+      platform.deeds[deed] = () => Promise.reject(new AgentError("REFUSED", "told to fail"));
 
-    expect(await errorOf(bringOnline())).toMatchObject({ code: "REFUSED", message: "told to fail" });
-    expect(platform.count("claim")).toBe(0);
-    expect(platform.count("start")).toBe(deed === "start" ? 1 : 0);
-  });
+      expect(await errorOf(bringOnline())).toMatchObject({ code: "REFUSED", message: "told to fail" });
+      expect(platform.count("claim")).toBe(0);
+      expect(platform.count("start")).toBe(deed === "start" ? 1 : 0);
+    },
+  );
 
   it("starts nothing when the guest cannot be read", async () => {
     platform.trouble = new AgentError("PLATFORM_DOWN", "libvirt is away");
@@ -114,7 +118,18 @@ describe("online of a guest that is active here", () => {
     platform.readings.set("web1", aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended }));
 
     expect(await bringOnline()).toBe(0);
-    expect(platform.calls).toEqual(["read web1", `wake web1 ${suspended}`]);
+    expect(platform.calls).toEqual(["read web1", "refuseIfElsewhere web1", `wake web1 ${suspended}`]);
+  });
+
+  it("leaves a suspended one asleep that is active on another system", async () => {
+    platform.readings.set(
+      "web1",
+      aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended: "paused" }),
+    );
+    platform.deeds.refuseIfElsewhere = () => Promise.reject(new AgentError("REFUSED", "active on node2"));
+
+    expect(await errorOf(bringOnline())).toMatchObject({ code: "REFUSED", message: "active on node2" });
+    expect(platform.count("wake")).toBe(0);
   });
 
   it.each([

@@ -48,7 +48,8 @@ const DEFAULTS = {
     keepaliveIntervalS: 5,
     keepaliveCount: 3,
   },
-  kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {} },
+  kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {}, doubleStart: "warn" },
+  peers: {},
   limits: {},
 };
 
@@ -72,6 +73,8 @@ kvm:
   autostart: warn
   shutdown: agent
   states: { "paused (I/O error)": OFFLINE }
+  doubleStart: strict
+peers: { node2: { uri: "qemu+tcp://node2/system" } }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -107,7 +110,9 @@ describe("loadConfig", () => {
         autostart: "warn",
         shutdown: "agent",
         states: { "paused (I/O error)": "OFFLINE" },
+        doubleStart: "strict",
       },
+      peers: { node2: { uri: "qemu+tcp://node2/system" } },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
   });

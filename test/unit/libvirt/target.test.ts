@@ -1,0 +1,82 @@
+import { describe, expect, it, vi } from "vitest";
+import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import { findTarget, targetName } from "../../../src/libvirt/target.ts";
+
+describe("findTarget", () => {
+  it.each([
+    ["qemu:///system", false, ["/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock"]],
+    ["qemu:///system", true, ["/run/libvirt/virtqemud-sock-ro", "/run/libvirt/libvirt-sock-ro"]],
+    ["lxc:///", false, ["/run/libvirt/virtlxcd-sock", "/run/libvirt/libvirt-sock"]],
+    ["qemu:///system?mode=direct", false, ["/run/libvirt/virtqemud-sock"]],
+    ["qemu:///system?mode=legacy", false, ["/run/libvirt/libvirt-sock"]],
+    ["qemu+unix:///system?socket=/tmp/a", true, ["/tmp/a"]],
+  ])("for %s (read only: %s) tries %j", (uri, readOnly, sockets) => {
+    expect(findTarget(uri, readOnly)).toMatchObject({ transport: "unix", sockets });
+  });
+
+  it("finds a user's own daemons in the user's runtime folder", () => {
+    vi.stubEnv("XDG_RUNTIME_DIR", "/run/user/7");
+
+    expect(findTarget("qemu:///session", true)).toMatchObject({
+      sockets: ["/run/user/7/libvirt/virtqemud-sock", "/run/user/7/libvirt/libvirt-sock"],
+    });
+
+    vi.unstubAllEnvs();
+  });
+
+  it.each([
+    ["qemu:///system", "qemu:///system"],
+    ["test+unix:///default?socket=/tmp/a", "test:///default"],
+    ["qemu:///system?mode=auto&other=1", "qemu:///system?other=1"],
+    ["qemu+tcp://node2/system", "qemu:///system"],
+    ["qemu+tcp://node2/system?other=1", "qemu:///system?other=1"],
+  ])("opens %s as %s", (uri, driverUri) => {
+    expect(findTarget(uri, false).driverUri).toBe(driverUri);
+  });
+
+  it.each([
+    ["qemu+tcp://node2/system", "node2", 16_509],
+    ["qemu+tcp://node2.example.com:7/system", "node2.example.com", 7],
+    ["qemu+tcp://127.0.0.1:65535/system", "127.0.0.1", 65_535],
+    ["qemu+TCP://[fe80::1]:16509/system", "fe80::1", 16_509],
+  ])("leads %s to %s, port %i", (uri, host, port) => {
+    expect(findTarget(uri, false)).toMatchObject({ transport: "tcp", host, port });
+  });
+
+  it.each([
+    "",
+    "qemu",
+    "qemu+ssh2://host/system",
+    "qemu+tcp:///system",
+    "qemu+tcp://-oProxyCommand=x/system",
+    "qemu+tcp://a b/system",
+    "qemu+tcp://$(id)/system",
+    "qemu+tcp://[::1/system",
+    "qemu+tcp://node2:0/system",
+    "qemu+tcp://node2:65536/system",
+    "qemu+tcp://node2:x/system",
+    "qemu+tcp://me@node2/system",
+    "qemu+tcp://node2/system?socket=/tmp/a",
+    "qemu+unix://node2/system",
+    "qemu+unix://me@/system",
+    "qemu:///system?mode=x",
+  ])("refuses %j", (uri) => {
+    expect(() => findTarget(uri, false)).toThrow(LibvirtCallError);
+  });
+
+  it("says what is wrong with a URI", () => {
+    expect(() => findTarget("qemu+tcp://node2/system?no_verify=1", false)).toThrow(
+      '"qemu+tcp://node2/system?no_verify=1" cannot be opened: the parameter "no_verify" is not supported with the transport tcp',
+    );
+  });
+});
+
+describe("targetName", () => {
+  it.each([
+    ["qemu+unix:///system?socket=/tmp/a", "/tmp/a"],
+    ["qemu+tcp://node2/system", "tcp node2:16509"],
+    ["qemu+tcp://[::1]:7/system", "tcp [::1]:7"],
+  ])("calls %s %s", (uri, name) => {
+    expect(targetName(findTarget(uri, false))).toBe(name);
+  });
+});
