@@ -89,13 +89,14 @@ export function typeOnConsole(consolePath: string, line: string, limitMs = 60_00
 }
 
 /**
- * The pid of a running guest's emulator, from libvirt's pid file and checked against what that process really is.
+ * The pid of a running guest's emulator, as everybody sees it, from libvirt's pid file and checked against what that
+ * process really is.
  *
  * @throws {Error} no pid file, or the process is gone or somebody else's
  */
 export async function emulatorPid(libvirtd: PrivateLibvirtd, name: string): Promise<number> {
   const file = join(libvirtd.runDirectory, `${name}.pid`);
-  const pid = Number.parseInt(await readFile(file, "latin1"), 10);
+  const pid = await libvirtd.outsidePid(Number.parseInt(await readFile(file, "latin1"), 10));
   const words = (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
   if (words.some((word) => word.startsWith(`guest=${name},`))) return pid;
   throw new Error(`process ${pid} of ${file} is not the emulator of ${name}`);
