@@ -28,14 +28,17 @@ async function xmlFile(libvirtd: PrivateLibvirtd, options: GuestOptions): Promis
   return file;
 }
 
-/** Host paths for a guest's serial log and console below the libvirtd's folder; both go with it. */
+/**
+ * Host paths, as libvirtd sees them, for a guest's serial log and console; both go with the libvirtd. On all hosts of a
+ * lab they are the same, and the log is one and the same file.
+ */
 export function guestPaths(
   libvirtd: PrivateLibvirtd,
   name: string,
 ): { serialLog: string; consolePath: string } {
   return {
     serialLog: join(libvirtd.folder, `${name}.serial`),
-    consolePath: join(libvirtd.folder, `${name}.console`),
+    consolePath: join(libvirtd.socketFolder, `${name}.console`),
   };
 }
 

@@ -71,11 +71,6 @@ export class LabHost {
     return run(enter, [...words, program, ...args], limitMs);
   }
 
-  /** The path by which everybody sees a file of this host's own /run. */
-  inRun(path: string): string {
-    return join(this.#root, "run", path);
-  }
-
   /** The pid that we see of a process that is called this here. @throws {Error} it is gone */
   outsidePid(pid: number): Promise<number> {
     return this.#holder().outsidePid(pid);
@@ -144,6 +139,7 @@ export class LabHost {
     return {
       root: this.#root,
       folder: this.#ground.folder,
+      socketFolder: "/run",
       get namespace() {
         return holder();
       },

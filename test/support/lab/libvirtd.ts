@@ -18,6 +18,8 @@ export interface LibvirtdPlace {
   readonly root: string;
   /** For the files of tests, at the same path for all who may run the guest. */
   readonly folder: string;
+  /** For sockets of guests, as libvirtd sees it: after a migration the source removes its own. */
+  readonly socketFolder: string;
   /** Another one after a host was powered on again. */
   readonly namespace: Namespace;
   /** More arguments of libvirtd. */
@@ -31,6 +33,8 @@ export interface LibvirtdPlace {
 export class PrivateLibvirtd {
   /** Everything of this libvirtd is below here, and goes with stop(): `/tmp/vkg-XXXXXX`. */
   readonly folder: string;
+  /** For sockets of guests, as libvirtd sees it; see outsidePath(). */
+  readonly socketFolder: string;
   readonly socket: string;
   /** Read only. */
   readonly roSocket: string;
@@ -52,6 +56,7 @@ export class PrivateLibvirtd {
   constructor(place: LibvirtdPlace) {
     const { root } = place;
     this.folder = place.folder;
+    this.socketFolder = place.socketFolder;
     this.socket = join(root, "run/libvirt/libvirt-sock");
     this.roSocket = join(root, "run/libvirt/libvirt-sock-ro");
     this.uri = `qemu+unix:///system?socket=${this.socket}`;
@@ -80,6 +85,14 @@ export class PrivateLibvirtd {
    */
   outsidePid(pid: number): Promise<number> {
     return this.#namespace.outsidePid(pid);
+  }
+
+  /** The path by which everybody sees the file that libvirtd and its guests call so. */
+  outsidePath(path: string): string {
+    for (const [inside, below] of BOUND) {
+      if (path.startsWith(`${inside}/`)) return join(this.#place.root, below, path.slice(inside.length));
+    }
+    return path;
   }
 
   /**
@@ -155,6 +168,15 @@ export class PrivateLibvirtd {
   }
 }
 
+/** As namespace.sh binds them. */
+const BOUND = [
+  ["/run", "run"],
+  ["/etc/libvirt", "etc"],
+  ["/var/lib/libvirt", "lib"],
+  ["/var/cache/libvirt", "cache"],
+  ["/var/log/libvirt", "log"],
+] as const;
+
 /** Paths as libvirtd sees them. */
 const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/libvirtd.pid"] as const;
 
@@ -169,7 +191,7 @@ export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<Priv
   const folder = await makeFolder(options);
   await seedCapabilities(folder);
   const namespace = await makeNamespace(folder, options.hostname ?? "");
-  const libvirtd = new PrivateLibvirtd({ root: folder, folder, namespace, args: [] });
+  const libvirtd = new PrivateLibvirtd({ root: folder, folder, socketFolder: folder, namespace, args: [] });
   try {
     await libvirtd.restart();
   } catch (error) {
