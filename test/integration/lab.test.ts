@@ -212,7 +212,7 @@ describe("the end", () => {
   it("leaves no process and no folder when the tests themselves are killed", async () => {
     const folder = await makeFolder({});
     const script = fileURLToPath(new URL("../support/lab/namespace.sh", import.meta.url));
-    const words = ["--mount", "--uts", "--propagation", "private", "sh", script, folder];
+    const words = ["--mount", "--uts", "--propagation", "private", "sh", script, folder, "", "remove"];
     const tests = spawn(process.execPath, [
       "-e",
       `const { spawn } = require("node:child_process");

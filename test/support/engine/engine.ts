@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly workDirectory: string;
   /** The environment of the scripts, beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What precedes a script to run it on this system's host; nothing for this machine. */
+  readonly command?: () => readonly string[];
   /** Shared by the stand-ins of all systems of the cluster. */
   readonly cluster?: ClusterStates;
   /** Gets a line for each entry of the log. */
@@ -280,12 +282,13 @@ export class EngineStandIn implements ClusterMember {
   }
 
   #newRunner(): ScriptRunner {
-    const { agentDirectory, workDirectory, env, killScope } = this.#options;
+    const { agentDirectory, workDirectory, env, killScope, command } = this.#options;
     return new ScriptRunner({
       directory: resolve(agentDirectory),
       workDirectory: resolve(workDirectory),
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
       killScope: killScope ?? "process",
+      command: command ?? (() => []),
     });
   }
 }

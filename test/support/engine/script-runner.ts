@@ -26,6 +26,7 @@ export class ScriptRunner {
   readonly #workDirectory: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #killScope: KillScope;
+  readonly #command: () => readonly string[];
   readonly #running = new Set<ChildProcess>();
   readonly #killedGroups = new Set<number>();
   #count = 0;
@@ -36,11 +37,14 @@ export class ScriptRunner {
     readonly workDirectory: string;
     readonly env: Readonly<Record<string, string>>;
     readonly killScope: KillScope;
+    /** What precedes a script to run it on its host; both must live and die as one process. */
+    readonly command: () => readonly string[];
   }) {
     this.#directory = options.directory;
     this.#workDirectory = options.workDirectory;
     this.#env = options.env;
     this.#killScope = options.killScope;
+    this.#command = options.command;
   }
 
   /**
@@ -50,14 +54,15 @@ export class ScriptRunner {
    * @param entryPoint path below the agent's directory: `monitor`, `actions/DevScan`
    */
   async run(entryPoint: string, args: readonly string[], timeoutS: number): Promise<ScriptEnd> {
-    const program = join(this.#directory, entryPoint);
-    if (!(await isExecutable(program))) return { kind: "missing" };
+    const script = join(this.#directory, entryPoint);
+    if (!(await isExecutable(script))) return { kind: "missing" };
     if (this.#isClosed) return { kind: "not started", text: "the engine stops" };
     this.#count += 1;
     const outputFile = join(this.#workDirectory, `output-${this.#count}`);
     const output = await open(outputFile, "ax+", 0o600);
     try {
-      const child = spawn(program, [...args], {
+      const [program = script, ...words] = [...this.#command(), script, ...args];
+      const child = spawn(program, words, {
         cwd: "/",
         detached: true,
         env: this.#env,

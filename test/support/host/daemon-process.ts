@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { freezeProcess } from "../lab/freeze.ts";
+import { childrenOf } from "../lab/pids.ts";
 import { until } from "../lab/until.ts";
 import { repositoryFile } from "../repository.ts";
 
@@ -26,17 +27,21 @@ export class DaemonProcess {
   readonly complaints: string[] = [];
   readonly #config: string;
   readonly #onLine: ((line: LogLine) => void) | undefined;
+  readonly #command: () => readonly string[];
   #child: ChildProcess | undefined;
+  #pid: number | undefined;
 
-  constructor(config: string, onLine?: (line: LogLine) => void) {
+  /** @param command what precedes a program to run it on the daemon's host; nothing for this machine */
+  constructor(config: string, onLine?: (line: LogLine) => void, command: () => readonly string[] = () => []) {
     this.#config = config;
     this.#onLine = onLine;
+    this.#command = command;
   }
 
+  /** As this process sees it. */
   get pid(): number {
-    const pid = this.#child?.pid;
-    if (pid === undefined) throw new Error("the daemon does not run");
-    return pid;
+    if (this.#pid === undefined) throw new Error("the daemon does not run");
+    return this.#pid;
   }
 
   /** Starts it and waits until it serves. */
@@ -49,12 +54,14 @@ export class DaemonProcess {
       "--config",
       this.#config,
     ] as const;
-    const [program, ...args] = wrapper === undefined ? main : ([...wrapper, ...main] as const);
+    const command = this.#command();
+    const [program = process.execPath, ...args] = [...command, ...(wrapper ?? []), ...main];
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
     this.#child = child;
+    this.#pid = child.pid;
     process.once("exit", () => child.kill("SIGKILL"));
     createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
     createInterface({ input: child.stderr }).on("line", (line) => this.complaints.push(line));
@@ -66,6 +73,7 @@ export class DaemonProcess {
       },
       30_000,
     );
+    if (command.length > 0 && child.pid !== undefined) [this.#pid] = await childrenOf(child.pid);
   }
 
   /** Lines with this message, and these fields where given. */
@@ -112,8 +120,8 @@ export class DaemonProcess {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null)
       return child?.exitCode ?? null;
     const ended = once(child, "exit");
-    child.kill(name);
-    child.kill("SIGCONT");
+    this.signal(name);
+    this.signal("SIGCONT");
     const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
     await ended;
     clearTimeout(late);

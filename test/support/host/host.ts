@@ -11,6 +11,17 @@ import { DaemonProcess, type LogLine } from "./daemon-process.ts";
 /** The name of the system that tests run as. */
 export const SYSTEM = "node1";
 
+/** Where a host stands. */
+export interface HostPlace {
+  readonly system: string;
+  /** All systems of the cluster, this one too. */
+  readonly systems: readonly string[];
+  /** What precedes a program to run it on the host; nothing for this machine. */
+  readonly command: () => readonly string[];
+}
+
+const ALONE: HostPlace = { system: SYSTEM, systems: [SYSTEM], command: () => [] };
+
 /** A host as an administrator has it: libvirtd, the daemon, the shims, and the engine's stand-in. */
 export class Host {
   readonly folder: string;
@@ -21,13 +32,20 @@ export class Host {
   readonly configFile: string;
   readonly stateDirectory: string;
   readonly shimLog: string;
+  readonly #place: HostPlace;
   #engine: EngineStandIn | undefined;
 
-  constructor(folder: string, libvirtd: PrivateLibvirtd, onLine?: (line: LogLine) => void) {
+  constructor(
+    folder: string,
+    libvirtd: PrivateLibvirtd,
+    onLine?: (line: LogLine) => void,
+    place: HostPlace = ALONE,
+  ) {
     this.folder = folder;
     this.libvirtd = libvirtd;
+    this.#place = place;
     this.configFile = join(folder, "config.yaml");
-    this.daemon = new DaemonProcess(this.configFile, onLine);
+    this.daemon = new DaemonProcess(this.configFile, onLine, place.command);
     this.agentDirectory = join(folder, "agent");
     this.socket = join(folder, "run/agent.sock");
     this.stateDirectory = join(folder, "state");
@@ -50,6 +68,13 @@ export class Host {
     };
   }
 
+  /** Makes what a package would install: shims, folders, and the daemon's configuration with lines that a test adds. */
+  async install(configuration: string): Promise<void> {
+    await makeAgentDirectory(this.agentDirectory);
+    await mkdir(join(this.folder, "run"), { mode: 0o700, recursive: true });
+    await this.configure(configuration);
+  }
+
   /** Writes the daemon's configuration: this host's paths, and lines that a test adds. */
   async configure(more = ""): Promise<void> {
     await writeFile(
@@ -57,7 +82,7 @@ export class Host {
       `socket: ${this.socket}
 stateDirectory: ${this.stateDirectory}
 log: { level: debug }
-engine: { hares: ${this.folder}/engine/bin/hares, system: ${SYSTEM} }
+engine: { hares: ${this.folder}/engine/bin/hares, system: ${this.#place.system} }
 libvirt:
   sockets: [${this.libvirtd.socket}]
   runDirectory: ${this.libvirtd.runDirectory}
@@ -72,22 +97,24 @@ ${more}
    * @param resources the body of the group in main.cf
    */
   async startEngine(resources: string, options: Partial<EngineOptions> = {}): Promise<EngineStandIn> {
+    const { system, systems, command } = this.#place;
     const mainCf = join(this.folder, "main.cf");
     await writeFile(
       mainCf,
       `include "${repositoryFile("src/KVMGuestTypes.cf")}"
 cluster c1 ( )
-system ${SYSTEM} ( )
-group g1 ( SystemList = { ${SYSTEM} = 0 } )
+${systems.map((name) => `system ${name} ( )`).join("\n")}
+group g1 ( SystemList = { ${systems.map((name, at) => `${name} = ${at}`).join(", ")} } )
 ${resources}
 `,
     );
     this.#engine = await startEngine({
       mainCf,
-      system: SYSTEM,
+      system,
       agentDirectory: this.agentDirectory,
       workDirectory: join(this.folder, "engine"),
       env: this.shimEnvironment,
+      command,
       ...options,
     });
     return this.#engine;
@@ -97,7 +124,9 @@ ${resources}
   shim(entryPoint: string, ...args: string[]): Promise<{ exitCode: number; output: string }> {
     return new Promise((resolve, reject) => {
       const env = { PATH: process.env["PATH"] ?? "", ...this.shimEnvironment };
-      execFile(join(this.agentDirectory, entryPoint), args, { env, timeout: 120_000 }, (error, output) => {
+      const script = join(this.agentDirectory, entryPoint);
+      const [program = script, ...words] = [...this.#place.command(), script, ...args];
+      execFile(program, words, { env, timeout: 120_000 }, (error, output) => {
         if (error === null) resolve({ exitCode: 0, output });
         else if (typeof error.code === "number") resolve({ exitCode: error.code, output });
         else reject(error);
@@ -123,8 +152,6 @@ export async function makeHost(
   const libvirtd = await startLibvirtd(libvirtdOptions);
   const folder = await mkdtemp(join(tmpdir(), "vkh-"));
   const host = new Host(folder, libvirtd, onLine);
-  await makeAgentDirectory(host.agentDirectory);
-  await mkdir(join(folder, "run"), { mode: 0o700 });
-  await host.configure(configuration);
+  await host.install(configuration);
   return host;
 }

@@ -139,7 +139,7 @@ export async function waitUntilAttentive(libvirtd: PrivateLibvirtd, name: string
 /** Makes an attentive guest do something; resolves when it has heard. */
 export function tell(libvirtd: PrivateLibvirtd, name: string, deed: AttentiveDeed): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection(guestPaths(libvirtd, name).consolePath);
+    const socket = createConnection(libvirtd.outsidePath(guestPaths(libvirtd, name).consolePath));
     const end = (settle: () => void): void => {
       clearTimeout(limit);
       socket.destroy();

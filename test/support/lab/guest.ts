@@ -28,14 +28,17 @@ async function xmlFile(libvirtd: PrivateLibvirtd, options: GuestOptions): Promis
   return file;
 }
 
-/** Host paths for a guest's serial log and console below the libvirtd's folder; both go with it. */
+/**
+ * Host paths, as libvirtd sees them, for a guest's serial log and console; both go with the libvirtd. On all hosts of a
+ * lab they are the same, and the log is one and the same file.
+ */
 export function guestPaths(
   libvirtd: PrivateLibvirtd,
   name: string,
 ): { serialLog: string; consolePath: string } {
   return {
     serialLog: join(libvirtd.folder, `${name}.serial`),
-    consolePath: join(libvirtd.folder, `${name}.console`),
+    consolePath: join(libvirtd.socketFolder, `${name}.console`),
   };
 }
 
@@ -89,13 +92,14 @@ export function typeOnConsole(consolePath: string, line: string, limitMs = 60_00
 }
 
 /**
- * The pid of a running guest's emulator, from libvirt's pid file and checked against what that process really is.
+ * The pid of a running guest's emulator, as everybody sees it, from libvirt's pid file and checked against what that
+ * process really is.
  *
  * @throws {Error} no pid file, or the process is gone or somebody else's
  */
 export async function emulatorPid(libvirtd: PrivateLibvirtd, name: string): Promise<number> {
   const file = join(libvirtd.runDirectory, `${name}.pid`);
-  const pid = Number.parseInt(await readFile(file, "latin1"), 10);
+  const pid = await libvirtd.outsidePid(Number.parseInt(await readFile(file, "latin1"), 10));
   const words = (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
   if (words.some((word) => word.startsWith(`guest=${name},`))) return pid;
   throw new Error(`process ${pid} of ${file} is not the emulator of ${name}`);

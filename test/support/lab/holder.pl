@@ -1,10 +1,13 @@
-# The parent of one private libvirtd and, once they are daemons, of its guests. Started by namespace.sh.
+# The parent of one private libvirtd and, once they are daemons, of its guests. Started by namespace.sh. It is also what
+# a whole lab hangs on (lab.ts).
+#
+# holder.pl FOLDER remove|keep
 #
 # Reads on stdin:  start PROGRAM ARGUMENT...   runs it here; what it says goes to FOLDER/log/PROGRAM.out
 #                 signal NAME PID              sends it to a program that was started here and has not ended
-# Says on stdout:  ready; started PID; ended PID
-# When stdin ends, for whatever reason (also a SIGKILL of the tests), kills all that is left in its mount namespace and
-# removes FOLDER.
+# Says on stdout:  ready PID-NAMESPACE; started PID; ended PID
+# When stdin ends, for whatever reason (also a SIGKILL of the tests), kills all that is left in its pid namespace, if it is
+# the first process of one, else in its mount namespace; then removes FOLDER, unless told to keep it.
 #
 # As a child subreaper it gets the guests that libvirtd leaves behind, and buries them at once. Many a container's first
 # process does so late or never, and libvirt takes a zombie for a QEMU that does not want to die.
@@ -12,7 +15,7 @@ use strict;
 use warnings;
 use POSIX qw(WNOHANG setsid);
 
-my $folder = shift;
+my ($folder, $what_then) = @ARGV;
 $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
 $| = 1;
 
@@ -22,7 +25,7 @@ syscall(157, 36, 1, 0, 0, 0) == 0 or die "not a subreaper: $!";
 pipe my $woken, my $wake or die "pipe: $!";
 $woken->blocking(0);
 $SIG{CHLD} = sub { syswrite $wake, "x" };
-print "ready\n";
+print 'ready ', readlink '/proc/self/ns/pid', "\n";
 
 my %started;
 my $input = '';
@@ -38,22 +41,26 @@ while (1) {
   obey(split ' ', $1) while $input =~ s/^(.*)\n//;
 }
 
-# A process is in here if it has our mount namespace: no name, no pattern, no stranger.
+# The kernel itself ends all that is in a pid namespace whose first process exits, as a loss of power would. Only who
+# removes the folder must see them gone before.
+exit if $what_then eq 'keep' and $$ == 1;
 my $ours = namespace_of($$);
 $SIG{CHLD} = 'DEFAULT';
 while (1) {
-  my $left = 0;
-  for my $pid (map { m{(\d+)} } glob '/proc/[0-9]*') {
-    next if $pid == $$ or namespace_of($pid) ne $ours;
-    kill 'KILL', $pid;
-    $left++;
-  }
+  my $left = $$ == 1 ? kill('KILL', -1) : kill_neighbours();
   bury();
   last unless $left;
   select undef, undef, undef, 0.02;
 }
 chdir '/';
-system 'rm', '-rf', $folder;
+system 'rm', '-rf', $folder if $what_then eq 'remove';
+
+# A process is in here if it has our mount namespace: no name, no pattern, no stranger.
+sub kill_neighbours {
+  my @neighbours = grep { $_ != $$ and namespace_of($_) eq $ours } map { m{(\d+)} } glob '/proc/[0-9]*';
+  kill 'KILL', @neighbours;
+  return scalar @neighbours;
+}
 
 sub obey {
   my ($word, @arguments) = @_;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -20,16 +20,31 @@ export interface LibvirtdOptions {
 /** The longest path below the folder that must fit into the 107 bytes of a socket address. */
 const LONGEST = "/run/libvirt/libvirt-admin-sock".length + 20;
 
-/** Makes the folder of a private libvirtd: what it will see as /etc/libvirt, /run and so on. */
+/** A new folder with a short name in a short place: sockets will be below it. */
+export function makeShortFolder(prefix: string): Promise<string> {
+  const isShort = tmpdir().length + LONGEST + `/${prefix}XXXXXX`.length < 107;
+  return mkdtemp(join(isShort ? tmpdir() : "/tmp", prefix));
+}
+
+/** Makes the folder of a private libvirtd. */
 export async function makeFolder(options: LibvirtdOptions): Promise<string> {
-  const place = tmpdir().length + LONGEST + "/vkg-XXXXXX".length < 107 ? tmpdir() : "/tmp";
-  const folder = await mkdtemp(join(place, "vkg-"));
-  for (const name of ["etc", "lib", "cache", "log", "run/lock", "run/libvirt/qemu"]) {
-    await mkdir(join(folder, name), { recursive: true });
-  }
+  const folder = await makeShortFolder("vkg-");
+  await fillFolder(folder, options);
+  return folder;
+}
+
+/** Makes below a folder what a private libvirtd will see as /etc/libvirt, /run and so on. */
+export async function fillFolder(folder: string, options: LibvirtdOptions): Promise<void> {
+  for (const name of ["etc", "lib", "cache", "log"]) await mkdir(join(folder, name), { recursive: true });
+  await emptyRun(folder);
   await writeFile(join(folder, "etc/libvirtd.conf"), libvirtdConf(options));
   await writeFile(join(folder, "etc/qemu.conf"), qemuConf(options));
-  return folder;
+}
+
+/** Makes /run as it is when a host has booted. */
+export async function emptyRun(folder: string): Promise<void> {
+  await rm(join(folder, "run"), { recursive: true, force: true });
+  for (const name of ["lock", "libvirt/qemu"]) await mkdir(join(folder, "run", name), { recursive: true });
 }
 
 function libvirtdConf({ hostUuid = randomUUID(), libvirtdConf: more = [] }: LibvirtdOptions): string {

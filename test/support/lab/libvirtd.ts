@@ -12,6 +12,20 @@ export type { LibvirtdOptions } from "./libvirtd-folder.ts";
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
 
+/** Where a private libvirtd runs. */
+export interface LibvirtdPlace {
+  /** Holds `etc`, `lib`, `cache`, `log` and `run` as makeFolder() makes them. */
+  readonly root: string;
+  /** For the files of tests, at the same path for all who may run the guest. */
+  readonly folder: string;
+  /** For sockets of guests, as libvirtd sees it: after a migration the source removes its own. */
+  readonly socketFolder: string;
+  /** Another one after a host was powered on again. */
+  readonly namespace: Namespace;
+  /** More arguments of libvirtd. */
+  readonly args: readonly string[];
+}
+
 /**
  * A real libvirtd of a test's own, in a mount namespace of its own: the machine's libvirtd is never touched, and several
  * can run at once. Its pid, its guests' pids and its files are those that everybody sees. Guests survive kill().
@@ -19,6 +33,8 @@ const STOP_LIMIT_MS = 20_000;
 export class PrivateLibvirtd {
   /** Everything of this libvirtd is below here, and goes with stop(): `/tmp/vkg-XXXXXX`. */
   readonly folder: string;
+  /** For sockets of guests, as libvirtd sees it; see outsidePath(). */
+  readonly socketFolder: string;
   readonly socket: string;
   /** Read only. */
   readonly roSocket: string;
@@ -31,30 +47,52 @@ export class PrivateLibvirtd {
   /** libvirtd's own log, warnings and worse. */
   readonly logFile: string;
   readonly #roUri: string;
-  readonly #namespace: Namespace;
-  readonly #program: readonly [string, ...string[]];
+  readonly #place: LibvirtdPlace;
   #pid: number | undefined;
+  #outsidePid: number | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** Use startLibvirtd(). */
-  constructor(folder: string, namespace: Namespace, listens = false) {
-    this.folder = folder;
-    this.socket = join(folder, "run/libvirt/libvirt-sock");
-    this.roSocket = join(folder, "run/libvirt/libvirt-sock-ro");
+  /** Use startLibvirtd(), or makeLab(). */
+  constructor(place: LibvirtdPlace) {
+    const { root } = place;
+    this.folder = place.folder;
+    this.socketFolder = place.socketFolder;
+    this.socket = join(root, "run/libvirt/libvirt-sock");
+    this.roSocket = join(root, "run/libvirt/libvirt-sock-ro");
     this.uri = `qemu+unix:///system?socket=${this.socket}`;
     this.#roUri = `qemu+unix:///system?socket=${this.roSocket}`;
-    this.runDirectory = join(folder, "run/libvirt/qemu");
-    this.configDirectory = join(folder, "etc");
-    this.logFile = join(folder, "log/libvirtd.log");
-    this.#namespace = namespace;
-    this.#program = listens ? [...LIBVIRTD, "--listen"] : LIBVIRTD;
+    this.runDirectory = join(root, "run/libvirt/qemu");
+    this.configDirectory = join(root, "etc");
+    this.logFile = join(root, "log/libvirtd.log");
+    this.#place = place;
   }
 
-  /** The pid of the running libvirtd. @throws {Error} it does not run */
+  get #namespace(): Namespace {
+    return this.#place.namespace;
+  }
+
+  /** The pid of the running libvirtd, as everybody sees it. @throws {Error} it does not run */
   get pid(): number {
-    if (this.#pid === undefined || !this.#namespace.isAlive(this.#pid))
-      throw new Error("libvirtd does not run");
-    return this.#pid;
+    const pid = this.#outsidePid;
+    if (pid === undefined || !this.#isAlive()) throw new Error("libvirtd does not run");
+    return pid;
+  }
+
+  /**
+   * The pid, as everybody sees it, of a process that libvirtd knows by this one: a guest's emulator.
+   *
+   * @throws {Error} it is gone
+   */
+  outsidePid(pid: number): Promise<number> {
+    return this.#namespace.outsidePid(pid);
+  }
+
+  /** The path by which everybody sees the file that libvirtd and its guests call so. */
+  outsidePath(path: string): string {
+    for (const [inside, below] of BOUND) {
+      if (path.startsWith(`${inside}/`)) return join(this.#place.root, below, path.slice(inside.length));
+    }
+    return path;
   }
 
   /**
@@ -70,8 +108,9 @@ export class PrivateLibvirtd {
   async restart(): Promise<void> {
     if (this.#stopped !== undefined) throw new Error("this libvirtd was stopped for good");
     await this.#terminate();
-    const pid = await this.#namespace.start(...this.#program);
+    const pid = await this.#namespace.start(...LIBVIRTD, ...this.#place.args);
     this.#pid = pid;
+    this.#outsidePid = undefined;
     const answers = async (): Promise<boolean> => {
       if (!this.#namespace.isAlive(pid)) return true;
       // read only: the other socket may ask for a password
@@ -80,12 +119,14 @@ export class PrivateLibvirtd {
     };
     await until(`libvirtd answers at ${this.socket}`, answers, START_LIMIT_MS);
     if (!this.#namespace.isAlive(pid))
-      throw new Error(`libvirtd does not start: ${await lastWords(this.folder)}`);
+      throw new Error(`libvirtd does not start: ${await lastWords(this.#place.root)}`);
+    this.#outsidePid = await this.#namespace.outsidePid(pid);
   }
 
   /** Kills libvirtd with SIGKILL, and nothing else: guests go on. Resolves when it is gone. */
   async kill(): Promise<void> {
-    const pid = this.pid;
+    const pid = this.#pid;
+    if (pid === undefined || !this.#isAlive()) throw new Error("libvirtd does not run");
     this.#namespace.signal(pid, "KILL");
     await this.#namespace.ended(pid);
   }
@@ -108,13 +149,17 @@ export class PrivateLibvirtd {
 
   async #stop(): Promise<void> {
     await this.#terminate();
-    await keepCapabilities(this.folder).catch(() => {}); // the next one only takes longer
+    await keepCapabilities(this.#place.root).catch(() => {}); // the next one only takes longer
     await this.#namespace.close();
+  }
+
+  #isAlive(): boolean {
+    return this.#pid !== undefined && this.#namespace.isAlive(this.#pid);
   }
 
   async #terminate(): Promise<void> {
     const pid = this.#pid;
-    if (pid === undefined || !this.#namespace.isAlive(pid)) return;
+    if (pid === undefined || !this.#isAlive()) return;
     this.#namespace.signal(pid, "TERM");
     this.#namespace.signal(pid, "CONT"); // it may have been frozen
     const late = setTimeout(() => this.#namespace.signal(pid, "KILL"), STOP_LIMIT_MS);
@@ -122,6 +167,15 @@ export class PrivateLibvirtd {
     clearTimeout(late);
   }
 }
+
+/** As namespace.sh binds them. */
+const BOUND = [
+  ["/run", "run"],
+  ["/etc/libvirt", "etc"],
+  ["/var/lib/libvirt", "lib"],
+  ["/var/cache/libvirt", "cache"],
+  ["/var/log/libvirt", "log"],
+] as const;
 
 /** Paths as libvirtd sees them. Without --listen it opens no TCP port. */
 const LIBVIRTD = ["libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", "/run/libvirtd.pid"] as const;
@@ -137,7 +191,8 @@ export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<Priv
   const folder = await makeFolder(options);
   await seedCapabilities(folder);
   const namespace = await makeNamespace(folder, options.hostname ?? "");
-  const libvirtd = new PrivateLibvirtd(folder, namespace, options.listens);
+  const args = options.listens === true ? ["--listen"] : [];
+  const libvirtd = new PrivateLibvirtd({ root: folder, folder, socketFolder: folder, namespace, args });
   try {
     await libvirtd.restart();
   } catch (error) {
@@ -148,8 +203,8 @@ export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<Priv
 }
 
 /** The folder goes when the start fails, so the error itself must say why. */
-async function lastWords(folder: string): Promise<string> {
-  const files = ["log/libvirtd.out", "log/libvirtd.log"].map((name) => join(folder, name));
+async function lastWords(root: string): Promise<string> {
+  const files = ["log/libvirtd.out", "log/libvirtd.log"].map((name) => join(root, name));
   const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
   return texts.join("").trim().slice(-2000);
 }

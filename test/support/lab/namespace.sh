@@ -1,7 +1,10 @@
 #!/bin/sh
 # Makes the private mount namespace of one libvirtd for test/support/lab/namespace.ts, then becomes holder.pl.
 #
-# unshare --mount --uts --propagation private sh namespace.sh FOLDER [HOSTNAME]
+# unshare --mount --uts --propagation private sh namespace.sh FOLDER HOSTNAME remove|keep
+#
+# HOSTNAME may be empty: the machine's. Where FOLDER has a file `hosts`, this is a whole host of a lab (lab-host.ts), whose
+# network, pids and IPC were made private by the same unshare.
 #
 # libvirtd has its folders compiled in; here they are bound to folders below FOLDER, so that it cannot meet the machine's
 # own libvirtd, D-Bus or systemd, while its sockets and pid files are plain files for everybody outside.
@@ -31,5 +34,13 @@ for table in passwd group; do
   mount --bind "$folder/$table" "/etc/$table"
 done
 
-[ -z "${2-}" ] || hostname "$2"
-exec perl "$here/holder.pl" "$folder"
+[ -z "$2" ] || hostname "$2"
+if [ -e "$folder/hosts" ]; then
+  mount --bind "$folder/hosts" /etc/hosts
+  mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+  # another boot each time it is powered on
+  cat /proc/sys/kernel/random/uuid >"$folder/boot_id"
+  mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
+  ip link set lo up
+fi
+exec perl "$here/holder.pl" "$folder" "$3"

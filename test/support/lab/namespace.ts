@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { repositoryFile } from "../repository.ts";
+import { pidOutside } from "./pids.ts";
 
 const SCRIPT = repositoryFile("test/support/lab/namespace.sh");
 
@@ -13,16 +14,19 @@ interface HolderEvents {
 }
 
 /**
- * A private mount namespace over a folder of makeFolder(), held by a process that is the parent of all that runs in it.
- * When this process ends, for whatever reason, the holder kills all of that and removes the folder.
+ * Private namespaces held by a process (holder.pl) that is the parent of all that runs in them. When this process ends,
+ * for whatever reason, the holder ends all of that.
+ *
+ * Pids are those that the namespaces know; outsidePid() tells the ones that everybody else knows.
  */
 export class Namespace {
   readonly #holder: ChildProcess;
   readonly #events = new EventEmitter<HolderEvents>();
   readonly #alive = new Set<number>();
+  #pidNamespace = "";
   #closed = false;
 
-  /** Use makeNamespace(). */
+  /** Use openNamespace(). */
   constructor(holder: ChildProcess) {
     this.#holder = holder;
   }
@@ -44,8 +48,13 @@ export class Namespace {
       });
       if (stdout === null) return;
       createInterface({ input: stdout }).on("line", (line) => {
-        if (line === "ready") resolve();
-        else this.#hear(line);
+        const [word, pidNamespace = ""] = line.split(" ");
+        if (word !== "ready") {
+          this.#hear(line);
+          return;
+        }
+        this.#pidNamespace = pidNamespace;
+        resolve();
       });
     });
   }
@@ -77,6 +86,15 @@ export class Namespace {
     return this.#alive.has(pid) && !this.#closed;
   }
 
+  /**
+   * The pid outside of any process that the namespaces know by this one.
+   *
+   * @throws {Error} it is gone
+   */
+  outsidePid(pid: number): Promise<number> {
+    return pidOutside(this.#pidNamespace, pid);
+  }
+
   /** Resolves when a started program has ended. */
   ended(pid: number): Promise<void> {
     return new Promise((resolve) => {
@@ -90,7 +108,7 @@ export class Namespace {
     });
   }
 
-  /** Kills what is left and removes the folder; resolves when both are done. */
+  /** Ends what is left, and what the holder does then; resolves when all is done. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) {
@@ -116,19 +134,40 @@ export class Namespace {
 }
 
 /**
- * Makes a private namespace over a folder of makeFolder().
+ * Opens the namespaces that a command makes before it becomes holder.pl.
+ *
+ * @throws {Error} they cannot be made, mostly for want of root
+ */
+export async function openNamespace(
+  program: string,
+  ...args: readonly (string | number)[]
+): Promise<Namespace> {
+  const namespace = new Namespace(spawn(program, args.map(String), { stdio: "pipe", detached: true }));
+  await namespace.open();
+  return namespace;
+}
+
+/**
+ * Makes a private mount namespace over a folder of makeFolder(). The folder goes when it is closed.
  *
  * @param hostname its own host name, empty for the machine's
  * @throws {Error} it cannot be made, mostly for want of root; the folder is removed
  */
 export async function makeNamespace(folder: string, hostname: string): Promise<Namespace> {
-  const unshare = ["--mount", "--uts", "--propagation", "private", "sh", SCRIPT, folder, hostname];
-  const namespace = new Namespace(spawn("unshare", unshare, { stdio: "pipe", detached: true }));
+  const unshare = ["--mount", "--uts", "--propagation", "private"];
   try {
-    await namespace.open();
+    return await openNamespace("unshare", ...unshare, ...namespaceScript(folder, hostname, "remove"));
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  return namespace;
+}
+
+/** The command that makes the mounts in a new mount namespace; `atTheEnd` says what becomes of the folder. */
+export function namespaceScript(
+  folder: string,
+  hostname: string,
+  atTheEnd: "remove" | "keep",
+): readonly string[] {
+  return ["sh", SCRIPT, folder, hostname, atTheEnd];
 }
