@@ -1,4 +1,4 @@
-import { defaultTimeoutS, fallbackExitCode, isActionToken } from "../ipc/entry-point-names.ts";
+import { defaultTimeoutS, fallbackExitCode } from "../ipc/entry-point-names.ts";
 import { type EntryPointReply, type EntryPointRequest as IpcRequest, kindOf } from "../ipc/protocol.ts";
 import { AgentError, messageOf } from "../src/agent-error.ts";
 import type { Attributes } from "../src/attributes.ts";
@@ -11,6 +11,8 @@ import {
   isEntryPoint,
   parseRequest,
 } from "../src/request.ts";
+import { runAction } from "./actions.ts";
+import { budgetMs, LATE_MS } from "./budget.ts";
 import { runMigrate } from "./migrate-operation.ts";
 import {
   type Call,
@@ -25,23 +27,11 @@ import {
 } from "./operations.ts";
 import type { ResourceRecord } from "./resource-book.ts";
 
-/** The framework kills at its timeout: the daemon's answer has to be on its way this much earlier. */
-const MARGIN = { share: 0.1, leastMs: 2000 } as const;
-
 /** Names of resources come from outside: a stream of invented ones must not grow without end. */
 const COMPLAINTS_AT_MOST = 10_000;
 
-/** Work that does not heed its deadline (a hung disk) is left behind after this; the shim waits no longer. */
-const LATE_MS = 500;
-
 /** Checking autostart is a courtesy at open; it must not keep the framework waiting. */
 const CLAIM_MS = 5000;
-
-/** Milliseconds that an entry point may work, given the framework's limit in seconds; never less than half of it. */
-export function budgetMs(timeoutS: number): number {
-  const whole = timeoutS * 1000;
-  return Math.max(whole / 2, whole - Math.max(MARGIN.leastMs, whole * MARGIN.share));
-}
 
 /** Answers the requests of the shims. */
 export class Dispatcher {
@@ -64,7 +54,7 @@ export class Dispatcher {
     const kind = kindOf(request);
     const log = this.#log.child({ entryPoint: request.name });
     try {
-      if (request.kind === "action") return this.#noSuchAction(request.name, log);
+      if (request.kind === "action") return await this.#action(request, log, since);
       if (!isEntryPoint(request.name)) {
         throw new AgentError(
           "REFUSED",
@@ -76,8 +66,15 @@ export class Dispatcher {
     } catch (error) {
       const exitCode = fallbackExitCode(kind);
       this.#complain(request, { code: exitCode, ms: elapsed(since), err: error }, error, log);
-      return { exitCode, output: request.kind === "action" ? `${messageOf(error)}\n` : "" };
+      return { exitCode, output: request.kind === "action" ? oneLine(messageOf(error)) : "" };
     }
+  }
+
+  async #action({ name, args }: IpcRequest, log: Log, since: number): Promise<EntryPointReply> {
+    const runner = { parts: this.#parts, log, ending: this.#ending };
+    const { exitCode, output, fields } = await runAction(runner, name, args);
+    log.info({ resource: args[0], ...fields, code: exitCode, ms: elapsed(since) }, "entry point ended");
+    return { exitCode, output: oneLine(output) };
   }
 
   /** A monitor that fails each minute for the same reason is logged once. */
@@ -215,14 +212,13 @@ export class Dispatcher {
       return known.registration.attributes;
     }
   }
-
-  #noSuchAction(token: string, log: Log): EntryPointReply {
-    const name = isActionToken(token) ? token : "?";
-    log.warn({}, "action is not available in this version");
-    return { exitCode: 1, output: `action ${name} is not available in this version of vcskvmguestd\n` };
-  }
 }
 
 function elapsed(since: number): number {
   return Math.round((performance.now() - since) * 10) / 10;
+}
+
+/** The framework shows what an action prints; libvirt's own words may have several lines. */
+function oneLine(words: string): string {
+  return `${words.replace(/\s*\n\s*/g, " ").trim()}\n`;
 }

@@ -92,7 +92,8 @@ export function attributesOf(request: EntryPointRequest): Attributes {
   return parseAttributes(request.resource, request.tuples);
 }
 
-function resourceName(name: string | undefined): string {
+/** The name of a resource, fit for a file name and for an argument of `hares`. */
+export function resourceName(name: string | undefined): string {
   const clean = name?.trim() ?? "";
   if (clean === "")
     throw new AgentError("BAD_ATTRIBUTE", "the first argument, the resource's name, is missing");

@@ -35,10 +35,22 @@ describe("migrate", () => {
 
     await one.engine.migrate("vm1", "node2");
 
-    console.log(JSON.stringify(one.daemon.lines.slice(from).filter(({ level }) => level !== "debug"), null, 0).replaceAll("},{", "},\n{"));
+    console.log(
+      JSON.stringify(
+        one.daemon.lines.slice(from).filter(({ level }) => level !== "debug"),
+        null,
+        0,
+      ).replaceAll("},{", "},\n{"),
+    );
     expect(one.engine.state("vm1")).toBe("OFFLINE");
     await until("node2 is told", () => two.engine.state("vm1") === "ONLINE");
-    console.log(JSON.stringify(two.daemon.lines.filter(({ level }) => level !== "debug"), null, 0).replaceAll("},{", "},\n{"));
+    console.log(
+      JSON.stringify(
+        two.daemon.lines.filter(({ level }) => level !== "debug"),
+        null,
+        0,
+      ).replaceAll("},{", "},\n{"),
+    );
     expect(await domainState(two.libvirtd, "web1")).toBe("running (migrated)");
     const record = await readFile(join(one.stateDirectory, "migrations", "web1.json"), "utf8");
     expect(JSON.parse(record)).toMatchObject({ guest: "web1", kind: "left", peer: "node2" });

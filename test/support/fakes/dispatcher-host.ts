@@ -2,6 +2,7 @@ import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
+import type { EntryPointReply } from "../../../ipc/protocol.ts";
 import { factSources } from "./fact-sources.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { FakePlatform } from "./fake-platform.ts";
@@ -62,6 +63,13 @@ export class DispatcherHost {
   ): Promise<number> {
     const { exitCode } = await this.#dispatcher.handle({ kind: "entry-point", name, args, signal });
     return exitCode;
+  }
+
+  /** What an action for web1_res answers. */
+  act(token: string, asking: Asking = {}): Promise<EntryPointReply> {
+    const { guest = "web1", more = {}, signal = new AbortController().signal, ...options } = asking;
+    const args = requestArguments("web1_res", { GuestName: guest, ...more }, options);
+    return this.#dispatcher.handle({ kind: "action", name: token, args, signal });
   }
 
   #newDispatcher(): Dispatcher {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { budgetMs } from "../../../daemon/dispatcher.ts";
+import { budgetMs } from "../../../daemon/budget.ts";
 
 describe("the daemon's share of the framework's limit", () => {
   it.each([

@@ -1,0 +1,83 @@
+import { defaultTimeoutS } from "../ipc/entry-point-names.ts";
+import { type ActionRequest, parseAction } from "../src/action-request.ts";
+import { AgentError } from "../src/agent-error.ts";
+import { parseAttributes } from "../src/attributes.ts";
+import { orLate, withDeadline } from "../src/deadline.ts";
+import type { Log } from "../src/log.ts";
+import { budgetMs, LATE_MS } from "./budget.ts";
+import { type Call, type OperationParts, requireKvm } from "./operations.ts";
+
+/** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
+type ActionName = "guestmigrated" | "vmconfigsync" | "DevScan";
+
+/** One call of an action. */
+interface ActionCall extends Call {
+  /** The action's own arguments. */
+  readonly args: readonly string[];
+}
+
+/** How an action ended: `hares -action` prints the output, one line, and exits with the code. */
+export interface ActionResult {
+  readonly exitCode: 0 | 1;
+  readonly output: string;
+  /** What of it belongs into the log. */
+  readonly fields?: object;
+}
+
+/** Does what the action is for. What it throws makes the action fail, with the error's message for output. */
+type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => Promise<ActionResult>;
+
+/** A new action is a row here, its course in a file of its own. */
+const ACTIONS: Readonly<Record<ActionName, Action>> = {
+  guestmigrated: () => refuse("action guestmigrated is not available in this version of vcskvmguestd"),
+  vmconfigsync: () => refuse("action vmconfigsync is not available in this version of vcskvmguestd"),
+  DevScan: () =>
+    refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),
+};
+
+/** What every action is run with. */
+interface ActionRunner {
+  readonly parts: OperationParts;
+  readonly log: Log;
+  /** Aborts when the daemon ends. */
+  readonly ending: AbortSignal;
+}
+
+/**
+ * Runs an action of a resource under its deadline. It goes on when its shim is killed.
+ *
+ * @param args as the framework passed them to the action's script
+ * @throws {AgentError} REFUSED for a token that is no action, BAD_ATTRIBUTE for broken arguments, and what the
+ *   action throws
+ */
+export async function runAction(
+  { parts, log, ending }: ActionRunner,
+  token: string,
+  args: readonly string[],
+): Promise<ActionResult> {
+  if (!isActionName(token)) throw new AgentError("REFUSED", `there is no action ${token}`);
+  const request = parseAction(args);
+  const { resource } = request;
+  const limitMs = budgetMs(request.timeoutS ?? defaultTimeoutS("action"));
+  const call = callOf(parts, request, limitMs, log.child({ resource }));
+  return withDeadline(limitMs, `action ${token} of resource ${resource}`, [ending], (signal) =>
+    orLate(ACTIONS[token](parts, call, signal), LATE_MS, signal),
+  );
+}
+
+/** As every request with tuples does, an action refreshes the resource's registration. */
+function callOf({ book }: OperationParts, request: ActionRequest, budget: number, log: Log): ActionCall {
+  const { resource, tuples, args } = request;
+  const record = book.refresh(resource, parseAttributes(resource, tuples));
+  const { attributes } = record.registration;
+  requireKvm(resource, attributes);
+  return { record, attributes, budgetMs: budget, log: log.child({ guest: attributes.guestName }), args };
+}
+
+function isActionName(token: string): token is ActionName {
+  return Object.hasOwn(ACTIONS, token);
+}
+
+function refuse(words: string): Promise<never> {
+  return Promise.reject(new AgentError("REFUSED", words));
+}
