@@ -2,7 +2,15 @@ import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import type {
+  AgentAnswer,
+  AgentQuestion,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
 
 /** Methods of the platform that a test can replace. */
@@ -14,6 +22,8 @@ export interface Deeds {
   requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
+  askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
+  resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A reading with its usual values, changed where a test says so. */
@@ -104,6 +114,16 @@ export class FakePlatform implements Platform {
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
     this.calls.push(`proveStopped ${guest}`);
     await this.deeds.proveStopped?.(guest, signal);
+  }
+
+  async askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
+    this.calls.push(`askAgent ${guest}${question.wantsHostName ? " for its name" : ""}`);
+    return this.deeds.askAgent?.(guest, question, signal) ?? { kind: "not available" };
+  }
+
+  async resumeStalled(guest: string, signal: AbortSignal): Promise<boolean> {
+    this.calls.push(`resumeStalled ${guest}`);
+    return this.deeds.resumeStalled?.(guest, signal) ?? false;
   }
 
   async claim(guest: string): Promise<void> {

@@ -1,7 +1,14 @@
 import { EventEmitter } from "eventemitter3";
 import { AgentError } from "../../../src/agent-error.ts";
 import { orAbort, pause, throwIfAborted } from "../../../src/deadline.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import type {
+  AgentAnswer,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { aReading, STOPPED } from "./fake-platform.ts";
 
@@ -137,6 +144,14 @@ export class ModelPlatform implements Platform {
   async proveStopped(): Promise<void> {
     await this.#turn();
     if (this.isAlive) throw new AgentError("STILL_RUNNING", "its emulator still exists");
+  }
+
+  askAgent(): Promise<AgentAnswer> {
+    return Promise.resolve({ kind: "not available" });
+  }
+
+  resumeStalled(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   claim(): Promise<void> {
