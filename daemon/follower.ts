@@ -4,6 +4,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
+import { factsOf } from "./facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -108,7 +109,7 @@ export class Follower {
     if (registration.stopping && reading.active === false) void this.#endStop(record);
     if (registration.lastAnswer === undefined) return;
 
-    const answer = answerOf(reading, registration);
+    const answer = answerOf(reading, factsOf(record));
     const { resource } = registration;
     if (sameState(answer.state, registration.lastAnswer.state) && !record.unknownTold) {
       this.#parts.prober.settled(resource);

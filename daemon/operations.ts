@@ -11,6 +11,7 @@ import type { Log } from "../src/log.ts";
 import type { Platform } from "../src/platform.ts";
 import { guestKey, type Registration } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
+import { factsOf, lastAnswerOf } from "./facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -49,7 +50,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   const { answer, reading } = await monitor(
     {
       ...contextOf(parts, call),
-      facts: () => record.registration,
+      facts: () => factsOf(record),
       epoch: () => record.epoch,
       patienceMs: call.budgetMs * HYPERVISOR_SHARE,
     },
@@ -60,7 +61,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   const exitCode = monitorExitCode(answer.state);
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
   if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
-  const told = parts.book.told(record, { state: answer.state, active: reading?.active === true });
+  const told = parts.book.told(record, lastAnswerOf(record, answer, reading));
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
     call.log.warn(fields, "guest state cannot be determined");
@@ -184,9 +185,10 @@ function stopEnded(name: "offline" | "clean"): Partial<Registration> {
   return name === "clean" ? { stopping: false, starting: false } : { stopping: false };
 }
 
-async function operate<T>(
-  { queue }: OperationParts,
-  { record, attributes }: Call,
+/** Runs work on a guest in its turn; what overlaps with it is read anew afterwards. */
+export async function operate<T>(
+  { queue }: Pick<OperationParts, "queue">,
+  { record, attributes }: Pick<Call, "record" | "attributes">,
   name: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,

@@ -1,5 +1,9 @@
+import type { HeartbeatLoss } from "./heartbeat.ts";
 import type { Reading } from "./platform.ts";
-import { online, type ResourceState } from "./resource-state.ts";
+import { atMost, OFFLINE, online, type ResourceState } from "./resource-state.ts";
+
+/** How sure a guest is well whose agent is silent, where that is no fault. */
+const WITHOUT_HEARTBEAT = 50;
 
 /** What the engine is told, with the words that go to the log. */
 export interface Answer {
@@ -12,6 +16,8 @@ export interface LastAnswer {
   readonly state: ResourceState;
   /** Whether the guest was active then: true beside OFFLINE only where a policy declared a fault. */
   readonly active: boolean;
+  /** Where a lost heartbeat was that fault: the start of the guest to which the loss belongs. */
+  readonly lostRun?: number | undefined;
 }
 
 /** What decides an answer beside the reading itself. */
@@ -20,6 +26,8 @@ export interface AnswerFacts {
   readonly stopping: boolean;
   /** Undefined until the first monitor after open. */
   readonly lastAnswer?: LastAnswer | undefined;
+  /** Set while the guest's agent, once heard, is silent. */
+  readonly heartbeatLoss?: HeartbeatLoss | undefined;
 }
 
 /**
@@ -28,9 +36,11 @@ export interface AnswerFacts {
  * A live emulator is not hidden while the engine acts: the engine takes OFFLINE and INTENTIONAL OFFLINE as done
  * and starts the guest elsewhere. So an active guest that is not migrating is ONLINE with low confidence while
  * it is being stopped and at the first monitor after open; and a policy's OFFLINE is given only for a guest that
- * the engine knows as ONLINE here, or that was already declared faulted in this way.
+ * the engine knows as ONLINE here, or that was already declared faulted in this way. A lost heartbeat is such a
+ * policy's fault, or lowers the confidence.
  */
-export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
+export function answerOf(read: Reading, facts: AnswerFacts): Answer {
+  const reading = withHeartbeat(read, facts.heartbeatLoss);
   const told = { state: reading.state, reason: reading.reason };
   if (reading.active !== true || reading.migrating || reading.state.kind === "ONLINE") return told;
 
@@ -41,6 +51,14 @@ export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
 
   const known = last.state.kind === "ONLINE" || (last.state.kind === "OFFLINE" && last.active);
   return known ? told : visible(reading, "it holds an emulator here and was not online under the engine");
+}
+
+/** A lost heartbeat makes a live guest doubtful or, as a policy does, faulted. */
+function withHeartbeat(reading: Reading, loss: HeartbeatLoss | undefined): Reading {
+  if (loss === undefined || reading.active !== true || reading.migrating) return reading;
+  if (reading.state.kind !== "ONLINE") return reading;
+  const state = loss.isFault ? OFFLINE : atMost(WITHOUT_HEARTBEAT, reading.state);
+  return { ...reading, state, reason: `${reading.reason}; ${loss.words}` };
 }
 
 function visible(reading: Reading, why: string): Answer {

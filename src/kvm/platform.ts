@@ -2,8 +2,17 @@ import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
+import type {
+  AgentAnswer,
+  AgentQuestion,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../platform.ts";
 import { type Causes, createCauses } from "./causes.ts";
+import { GuestAgent } from "./guest-agent.ts";
 import { GuestMemories } from "./guest-memory.ts";
 import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
@@ -11,11 +20,13 @@ import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
 import { ShutdownRequester } from "./shutdown-requester.ts";
+import { StalledDomains } from "./stalled-domains.ts";
 import { Starter } from "./starter.ts";
 import { Stopper } from "./stopper.ts";
 
-/** Source: libvirt-domain.h, virDomainEventID: life cycle. */
+/** Source: libvirt-domain.h, virDomainEventID: life cycle, reboot. */
 const LIFECYCLE = 0;
+const REBOOT = 1;
 
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
@@ -39,6 +50,8 @@ export class KvmPlatform implements Platform {
   readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
+  readonly #stalled: StalledDomains;
+  readonly #agent: GuestAgent;
 
   constructor({ open, settings, log }: KvmPlatformOptions) {
     this.#log = log;
@@ -53,19 +66,22 @@ export class KvmPlatform implements Platform {
     });
     // lanes of their own: what hangs in one kind of calls must not keep the other kinds waiting
     const lane = (name: string) => new Lane({ name, speaks: false, open, log });
-    const [slow, start, shutdown, destroyLane] = [
+    const [slow, start, shutdown, destroyLane, agent] = [
       lane("slow"),
       lane("start"),
       lane("shutdown"),
       lane("destroy"),
+      lane("agent"),
     ];
-    this.#others = [slow, start, shutdown, destroyLane];
+    this.#others = [slow, start, shutdown, destroyLane, agent];
     const parts = { causes: this.#causes, memories: this.#memories, settings, log };
     this.#reader = new Reader({ ...parts, watch: this.#watch, slow });
     this.#starter = new Starter({ ...parts, lane: start });
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
     this.#preparer = new Preparer({ ...parts, lane: slow });
+    this.#stalled = new StalledDomains({ ...parts, lane: slow });
+    this.#agent = new GuestAgent({ ...parts, lane: agent, slow });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -118,6 +134,14 @@ export class KvmPlatform implements Platform {
     return this.#stopper.proveStopped(guest, signal);
   }
 
+  askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
+    return this.#agent.ask(guest, question, signal);
+  }
+
+  resumeStalled(guest: string, signal: AbortSignal): Promise<boolean> {
+    return this.#stalled.resume(guest, signal);
+  }
+
   claim(guest: string, signal: AbortSignal): Promise<void> {
     return this.#preparer.claim(guest, signal);
   }
@@ -140,8 +164,10 @@ export class KvmPlatform implements Platform {
   /** Events first, so that nothing falls between them and the first full read. */
   async #prepareWatch(session: Hypervisor, signal: AbortSignal): Promise<void> {
     session.events.on("lifecycle", (event) => this.#take(event));
+    session.events.on("reboot", ({ domain }) => this.#takeReboot(domain.name));
     await withDeadline(PREPARE_MS, "the first read", [signal], async (limit) => {
       await session.registerEvent(LIFECYCLE, { signal: limit });
+      await session.registerEvent(REBOOT, { signal: limit });
       await this.#reader.readFirst(session, limit);
     });
   }
@@ -151,6 +177,12 @@ export class KvmPlatform implements Platform {
     if (!this.#memories.has(event.domain.name)) return;
     this.#causes.add(event);
     this.#announce(() => this.events.emit("changed", event.domain.name));
+  }
+
+  #takeReboot(guest: string): void {
+    if (!this.#memories.has(guest)) return;
+    this.#announce(() => this.events.emit("rebooted", guest));
+    this.#announce(() => this.events.emit("changed", guest));
   }
 
   #lost(reason: CloseWords): void {
