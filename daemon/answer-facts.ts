@@ -1,4 +1,5 @@
-import type { AnswerFacts } from "../src/answer.ts";
+import type { Answer, AnswerFacts, LastAnswer } from "../src/answer.ts";
+import { lossOf } from "../src/heartbeat.ts";
 import type { Reading } from "../src/platform.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { MigrationBook } from "./migration-book.ts";
@@ -13,14 +14,27 @@ export interface FactSources {
 /** All that decides the answer for a resource beside the reading itself, as it stands now. */
 export function answerFacts(
   { migrations, arrivals }: FactSources,
-  { registration }: ResourceRecord,
+  { registration, heartbeat }: ResourceRecord,
   reading: Reading,
 ): AnswerFacts {
   const { resource, attributes, stopping, lastAnswer } = registration;
   return {
     stopping,
     lastAnswer,
+    heartbeatLoss: lossOf(heartbeat, attributes),
     migration: migrations.get(attributes.guestName),
     arriving: arrivals.isArriving(resource, reading, lastAnswer),
   };
+}
+
+/** What to remember of an answer that goes to the engine. */
+export function lastAnswerOf(
+  { registration, heartbeat }: ResourceRecord,
+  { state, isArriving }: Answer,
+  reading: Reading | undefined,
+): LastAnswer {
+  const active = reading?.active === true && isArriving !== true;
+  const isLoss = active && state.kind === "OFFLINE" && lossOf(heartbeat, registration.attributes)?.isFault;
+  const { run } = heartbeat;
+  return isLoss === true && run !== undefined ? { state, active, lostRun: run } : { state, active };
 }

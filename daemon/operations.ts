@@ -11,7 +11,7 @@ import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
-import { answerFacts, type FactSources } from "./answer-facts.ts";
+import { answerFacts, type FactSources, lastAnswerOf } from "./answer-facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -70,7 +70,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   const exitCode = monitorExitCode(answer.state);
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
   if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
-  const told = parts.book.told(record, { state: answer.state, active: reading?.active === true });
+  const told = parts.book.told(record, lastAnswerOf(record, answer, reading));
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
     call.log.warn(fields, "guest state cannot be determined");
@@ -236,8 +236,8 @@ async function stopEnded(
 
 /** Runs work in the guest's turn, as the operation that its resource shows. */
 export async function operate<T>(
-  { queue }: OperationParts,
-  { record, attributes }: Call,
+  { queue }: Pick<OperationParts, "queue">,
+  { record, attributes }: Pick<Call, "record" | "attributes">,
   name: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,

@@ -25,7 +25,7 @@ const fileSchema = z.strictObject({
   stopping: z.boolean(),
   starting: z.boolean(),
   uuid: optional,
-  lastAnswer: z.strictObject({ state, active: z.boolean() }).optional(),
+  lastAnswer: z.strictObject({ state, active: z.boolean(), lostRun: z.number().optional() }).optional(),
   attributes: z.strictObject({
     guestName: text,
     delayAfterGuestOnlineS: z.number(),

@@ -1,6 +1,7 @@
 import type { LastAnswer } from "../src/answer.ts";
 import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
+import { type Heartbeat, restoredHeartbeat, UNARMED } from "../src/heartbeat.ts";
 import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
 import { guestKey, type Registration } from "../src/resource.ts";
@@ -24,6 +25,7 @@ export interface ResourceRecord {
   unknownTold: boolean;
   /** Until this moment (performance.now) an end of the guest means that its online failed. */
   onlineUntil: number;
+  heartbeat: Heartbeat;
   /** The write of the registration that is under way, so that the next one follows it. */
   saving: Promise<void>;
 }
@@ -86,6 +88,7 @@ export class ResourceBook {
     if (!isOther) return this.change(record, { attributes });
     record.onlineUntil = 0;
     record.lastReading = undefined;
+    record.heartbeat = UNARMED;
     const fresh = { lastAnswer: undefined, stopping: false, starting: false, uuid: undefined };
     return this.change(record, { attributes, ...fresh });
   }
@@ -131,7 +134,8 @@ export class ResourceBook {
     record.unknownTold = answer.state.kind === "UNKNOWN";
     if (record.unknownTold) return { isNews: !wasUnknown, before };
     const isSame = last !== undefined && sameState(last.state, answer.state);
-    if (!isSame || last.active !== answer.active) void this.change(record, { lastAnswer: answer });
+    const isKept = isSame && last.active === answer.active && last.lostRun === answer.lostRun;
+    if (!isKept) void this.change(record, { lastAnswer: answer });
     return { isNews: !isSame || wasUnknown, before };
   }
 
@@ -191,6 +195,7 @@ function newRecord(registration: Registration): ResourceRecord {
     lastReading: undefined,
     unknownTold: false,
     onlineUntil: 0,
+    heartbeat: restoredHeartbeat(registration.lastAnswer?.lostRun),
     saving: Promise.resolve(),
   };
 }

@@ -1,11 +1,18 @@
-import { type MigrationRecord, speaksOf } from "./migration.ts";
+import { answerByMigration } from "./answer-by-migration.ts";
+import type { HeartbeatLoss } from "./heartbeat.ts";
+import type { MigrationRecord } from "./migration.ts";
 import type { Reading } from "./platform.ts";
-import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState, UNKNOWN } from "./resource-state.ts";
+import { atMost, OFFLINE, online, type ResourceState } from "./resource-state.ts";
+
+/** How sure a guest is well whose agent is silent, where that is no fault. */
+const WITHOUT_HEARTBEAT = 50;
 
 /** What the engine is told, with the words that go to the log. */
 export interface Answer {
   readonly state: ResourceState;
   readonly reason: string;
+  /** Set for the OFFLINE of a live guest that arrives: no fault, and soon ONLINE. */
+  readonly isArriving?: true;
 }
 
 /** What the engine was told last: needed to tell a fault from a guest that was never ours. */
@@ -13,6 +20,8 @@ export interface LastAnswer {
   readonly state: ResourceState;
   /** Whether the guest was active then: true beside OFFLINE only where a policy declared a fault. */
   readonly active: boolean;
+  /** Where a lost heartbeat was that fault: the start of the guest to which the loss belongs. */
+  readonly lostRun?: number | undefined;
 }
 
 /** What decides an answer beside the reading itself. */
@@ -24,6 +33,8 @@ export interface AnswerFacts {
   readonly migration?: MigrationRecord | undefined;
   /** It came by migration, and the system it left may still be known as ONLINE. */
   readonly arriving?: boolean;
+  /** Set while the guest's agent, once heard, is silent. */
+  readonly heartbeatLoss?: HeartbeatLoss | undefined;
 }
 
 /**
@@ -32,14 +43,13 @@ export interface AnswerFacts {
  * A live emulator is not hidden while the engine acts: the engine takes OFFLINE and INTENTIONAL OFFLINE as done
  * and starts the guest elsewhere. So an active guest that is not migrating is ONLINE with low confidence while
  * it is being stopped and at the first monitor after open; and a policy's OFFLINE is given only for a guest that
- * the engine knows as ONLINE here, or that was already declared faulted in this way.
- *
- * Never two ONLINE: a guest that arrives is OFFLINE here until the system it left is told its end. A migration record
- * says what the hypervisor forgets, or cannot know.
+ * the engine knows as ONLINE here, or that was already declared faulted in this way. A lost heartbeat is such a
+ * policy's fault, or lowers the confidence. What is known of a migration comes before all of it.
  */
-export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
-  const byMigration = afterMigration(reading, facts);
+export function answerOf(read: Reading, facts: AnswerFacts): Answer {
+  const byMigration = answerByMigration(read, facts);
   if (byMigration !== undefined) return byMigration;
+  const reading = withHeartbeat(read, facts.heartbeatLoss);
   const told = { state: reading.state, reason: reading.reason };
   if (reading.active !== true || reading.migrating || reading.state.kind === "ONLINE") return told;
 
@@ -52,30 +62,12 @@ export function answerOf(reading: Reading, facts: AnswerFacts): Answer {
   return known ? told : visible(reading, "it holds an emulator here and was not online under the engine");
 }
 
-function afterMigration(reading: Reading, facts: AnswerFacts): Answer | undefined {
-  if (facts.arriving === true && reading.state.kind === "ONLINE" && !facts.stopping) {
-    return {
-      state: OFFLINE,
-      reason: `arriving: ${reading.reason}; online as soon as the system it left is known to be rid of it`,
-    };
-  }
-  const record = facts.migration;
-  return record === undefined || !speaksOf(record, reading) ? undefined : byRecord(reading, record);
-}
-
-/** What a record changes; undefined where the reading alone is right. */
-function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
-  const { state, reason, active } = reading;
-  const to = peer ?? "another host";
-  const isGone = active === false;
-  if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
-  if (kind === "left" && isGone && state.kind === "OFFLINE")
-    return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
-  if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
-    return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  if (kind === "moving" && isGone && reading.moved !== "away")
-    return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
-  return undefined;
+/** A lost heartbeat makes a live guest doubtful or, as a policy does, faulted. */
+function withHeartbeat(reading: Reading, loss: HeartbeatLoss | undefined): Reading {
+  if (loss === undefined || reading.active !== true || reading.migrating) return reading;
+  if (reading.state.kind !== "ONLINE") return reading;
+  const state = loss.isFault ? OFFLINE : atMost(WITHOUT_HEARTBEAT, reading.state);
+  return { ...reading, state, reason: `${reading.reason}; ${loss.words}` };
 }
 
 function visible(reading: Reading, why: string): Answer {

@@ -18,6 +18,8 @@ export interface Reading {
   readonly moved: "away" | "here" | "unclear" | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
+  /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
+  readonly stalled?: true;
   readonly uuid: string | undefined;
   /** Who said so: the hypervisor, or the emulator process alone because the hypervisor did not answer. */
   readonly source: "platform" | "emulator";
@@ -29,6 +31,8 @@ export interface Reading {
 export interface PlatformEvents {
   /** Something happened to this guest. */
   changed: [guest: string];
+  /** The guest began to boot anew without an end of its emulator; `changed` comes too. */
+  rebooted: [guest: string];
   /** A session stands and all states have been read once; what happened before sent no event. */
   connected: [];
   /** The session is gone; the reason is for the log. */
@@ -42,6 +46,38 @@ export interface StopBudget {
   /** A start of this guest was asked, perhaps by an earlier process, whose answer nobody got. */
   readonly startMayBePending: boolean;
 }
+
+/** What is asked of the agent that runs inside a guest. */
+export interface AgentQuestion {
+  /** whole seconds that the agent is given for each of its commands */
+  readonly timeoutS: number;
+  /** Whether it is asked what name the guest gives itself. */
+  readonly wantsHostName: boolean;
+}
+
+/**
+ * What came of the question. `run` is a number that each start of the guest on this host changes.
+ *
+ * - `answered`: the agent is well; `frozen` while it holds the guest's file systems for a snapshot. `hostName` is
+ *   undefined when it was not asked for or the agent cannot tell it
+ * - `silent`: the hypervisor says that the agent of the running guest does not answer
+ * - `no channel`: the guest's definition has no channel to an agent
+ * - `held up`: the guest is there and nobody can expect an answer: paused, asleep, migrating
+ * - `off`: it does not run here
+ * - `unreadable`: the hypervisor did not answer, or cannot ask now; says nothing of the guest
+ * - `not available`: this platform knows no agents
+ */
+export type AgentAnswer =
+  | {
+      readonly kind: "answered";
+      readonly run: number;
+      readonly frozen: boolean;
+      readonly hostName: string | undefined;
+    }
+  | { readonly kind: "silent"; readonly run: number; readonly reason: string }
+  | { readonly kind: "no channel"; readonly run: number }
+  | { readonly kind: "held up" | "unreadable"; readonly reason: string }
+  | { readonly kind: "off" | "not available" };
 
 /** One thing that validation of a resource's environment found. */
 export interface Finding {
@@ -120,6 +156,15 @@ export interface Platform {
    * @throws {AgentError} REFUSED, naming the system, when the guest is or may be active there
    */
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
+  /** Asks the agent inside the guest whether it is well. Only the caller's own signal makes it throw. */
+  askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
+
+  /**
+   * Lets a guest go on that is paused because a disk failed, and only such a one.
+   *
+   * @returns false when it is not paused for that reason any more
+   */
+  resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
 
   /** Ends what would start the guest outside the cluster (autostart), as configured; failures are logged. */
   claim(guest: string, signal: AbortSignal): Promise<void>;

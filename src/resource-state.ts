@@ -17,6 +17,11 @@ export function online(confidence: Confidence): ResourceState {
   return { kind: "ONLINE", confidence };
 }
 
+/** The same state with no more confidence than that: a doubt never makes anything surer. */
+export function atMost(confidence: Confidence, state: ResourceState): ResourceState {
+  return state.kind === "ONLINE" && state.confidence > confidence ? online(confidence) : state;
+}
+
 /**
  * The exit code that tells the agent framework this state.
  *

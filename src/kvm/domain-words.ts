@@ -83,3 +83,8 @@ export function domainWords(state: number, reason: number): DomainWords {
   const why = REASONS[word][reason] ?? `reason ${reason}`;
   return { state: word, reason: why, text: `${word} (${why})` };
 }
+
+/** True for a domain that a failed disk has paused. */
+export function isStalled({ state, reason }: DomainWords): boolean {
+  return state === "paused" && reason === "I/O error";
+}

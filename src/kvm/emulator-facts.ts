@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { AgentError } from "../agent-error.ts";
 
@@ -36,6 +37,35 @@ export async function stillLives(identity: EmulatorIdentity): Promise<EmulatorFa
   if (life === undefined || life.facts.startTicks !== identity.startTicks) return undefined;
   const args = await argumentsOf(identity.pid, life);
   return { ...life.facts, uuid: identity.uuid, incoming: args.includes("-incoming") };
+}
+
+/** What the leading thread of an emulator does now. */
+export interface Pulse {
+  readonly threadState: string;
+  /** CPU time that the thread has had, clock ticks. Source: proc(5), fields 14 and 15. */
+  readonly ticks: number;
+}
+
+/**
+ * The pulse of a process that is the same still; undefined when it is gone. Read at once: the file is made of memory and
+ * waits for nothing, and a hundred of them every few seconds cost a tenth of what they would through the thread pool.
+ */
+export function pulseOf({ pid, startTicks }: EmulatorIdentity): Pulse | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8");
+  } catch {
+    return undefined; // it ended meanwhile: others find that out
+  }
+  const fields = statFields(text);
+  const threadState = fields[0];
+  if (threadState === undefined || fields[19] !== startTicks) return undefined;
+  return { threadState, ticks: Number(fields[11]) + Number(fields[12]) };
+}
+
+/** True for a thread that a signal or a debugger has stopped. Source: proc(5), /proc/pid/stat field 3. */
+export function isStopped(threadState: string): boolean {
+  return threadState === "T" || threadState === "t";
 }
 
 /** The arguments a live process was started with; empty for kernel threads and for what is gone. */
@@ -91,12 +121,15 @@ async function argumentsOf(pid: number, { facts, thread }: Life): Promise<readon
 async function statOf(
   path: string,
 ): Promise<{ readonly state: string; readonly startTicks: string } | undefined> {
-  const stat = await readOrNothing(path);
-  // the command in parentheses may itself hold blanks and parentheses
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(await readOrNothing(path));
   const state = fields[0];
   const startTicks = fields[19];
   return state === undefined || startTicks === undefined ? undefined : { state, startTicks };
+}
+
+/** From the state on, field 3: the command in parentheses before it may itself hold blanks and parentheses. */
+function statFields(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 async function commandLine(folder: string): Promise<readonly string[]> {

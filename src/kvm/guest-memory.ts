@@ -12,6 +12,10 @@ export interface GuestMemory {
   readings: number;
   /** The last state in words, so that entering an alarming one is logged once. */
   lastWords: string | undefined;
+  /** Until then (performance.now) a guest that runs may only be one that a resume was tried on. */
+  triedUntil: number;
+  /** What its vital signs said last. */
+  readonly vitals: VitalMemory;
   /** A start that libvirt has not answered yet; it cannot be cancelled. */
   pendingStart: Promise<unknown> | undefined;
   /** Whether libvirt answered the last start of this process. */
@@ -24,6 +28,20 @@ export interface GuestMemory {
   noShutdownBefore: number;
   /** Until then no job statistics are asked for: the last question hangs in libvirt. */
   noJobBefore: number;
+  /** Until then its agent is not asked: the last question hangs in libvirt. */
+  noAgentBefore: number;
+  /** Until then no resume is tried: the last one hangs in libvirt. */
+  noResumeBefore: number;
+}
+
+/** What vital signs have to remember from one look to the next. */
+export interface VitalMemory {
+  /** The uninterruptible sleep in which the emulator was found, and the CPU time it had then. */
+  sleep: { readonly sinceMs: number; readonly ticks: number } | undefined;
+  /** Whether libvirt had trouble with the emulator's monitor: then each look asks for that too. */
+  isControlTroubled: boolean;
+  /** The sign that the log tells of. */
+  said: string | undefined;
 }
 
 /** The memory of all guests, by name. */
@@ -39,12 +57,16 @@ export class GuestMemories {
         emulator: undefined,
         readings: 0,
         lastWords: undefined,
+        triedUntil: 0,
+        vitals: { sleep: undefined, isControlTroubled: false, said: undefined },
         pendingStart: undefined,
         startAnswered: false,
         pendingShutdown: undefined,
         noLookBefore: 0,
         noShutdownBefore: 0,
         noJobBefore: 0,
+        noAgentBefore: 0,
+        noResumeBefore: 0,
       };
       this.#byName.set(guest, memory);
     }

@@ -36,6 +36,7 @@ export interface DomainFigures {
 export interface HypervisorEvents {
   close: [reason: { readonly kind: string; readonly message: string }];
   lifecycle: [event: DomainLifecycle];
+  reboot: [event: { readonly domain: DomainRef }];
 }
 
 /** The part of an event emitter that this platform uses. */
@@ -64,6 +65,10 @@ export interface Hypervisor {
   lookupByName(name: string, options?: Limits): Promise<DomainRef>;
   lookupByUuid(uuid: string, options?: Limits): Promise<DomainRef>;
   getState(uuid: string, options?: Limits): Promise<DomainStateCode>;
+  getControlInfo(
+    uuid: string,
+    options?: Limits,
+  ): Promise<{ readonly state: number; readonly details: number; readonly stateTimeMs: number }>;
   getAllDomainStats(
     query: { readonly stats: number; readonly flags: number },
     options?: Limits,
@@ -92,6 +97,11 @@ export interface Hypervisor {
   suspend(uuid: string, options?: Limits): Promise<void>;
   resume(uuid: string, options?: Limits): Promise<void>;
   pmWakeup(uuid: string, options?: Limits): Promise<void>;
+  agentCommand(
+    uuid: string,
+    command: { readonly command: string; readonly timeoutS: number },
+    options?: Limits,
+  ): Promise<string | null>;
   getAutostart(uuid: string, options?: Limits): Promise<boolean>;
   setAutostart(uuid: string, autostart: boolean, options?: Limits): Promise<void>;
 }

@@ -3,9 +3,18 @@ import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan } from "../migration.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../platform.ts";
+import type {
+  AgentAnswer,
+  AgentQuestion,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../platform.ts";
 import { type Causes, createCauses } from "./causes.ts";
 import { Elsewhere } from "./elsewhere.ts";
+import { GuestAgent } from "./guest-agent.ts";
 import { GuestMemories } from "./guest-memory.ts";
 import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
@@ -16,11 +25,13 @@ import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
 import { ShutdownRequester } from "./shutdown-requester.ts";
+import { StalledDomains } from "./stalled-domains.ts";
 import { Starter } from "./starter.ts";
 import { Stopper } from "./stopper.ts";
 
-/** Source: libvirt-domain.h, virDomainEventID: life cycle. */
+/** Source: libvirt-domain.h, virDomainEventID: life cycle, reboot. */
 const LIFECYCLE = 0;
+const REBOOT = 1;
 
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
@@ -48,6 +59,8 @@ export class KvmPlatform implements Platform {
   readonly #preparer: Preparer;
   readonly #elsewhere: Elsewhere;
   readonly #migrator: Migrator;
+  readonly #stalled: StalledDomains;
+  readonly #agent: GuestAgent;
 
   constructor({ open, openPeer, settings, log }: KvmPlatformOptions) {
     this.#log = log;
@@ -62,13 +75,14 @@ export class KvmPlatform implements Platform {
     });
     // lanes of their own: what hangs in one kind of calls must not keep the other kinds waiting
     const lane = (name: string) => new Lane({ name, speaks: false, open, log });
-    const [slow, start, shutdown, destroyLane] = [
+    const [slow, start, shutdown, destroyLane, agent] = [
       lane("slow"),
       lane("start"),
       lane("shutdown"),
       lane("destroy"),
+      lane("agent"),
     ];
-    this.#others = [slow, start, shutdown, destroyLane];
+    this.#others = [slow, start, shutdown, destroyLane, agent];
     const parts = { causes: this.#causes, memories: this.#memories, settings, log };
     this.#reader = new Reader({ ...parts, watch: this.#watch, slow });
     this.#starter = new Starter({ ...parts, lane: start });
@@ -79,6 +93,8 @@ export class KvmPlatform implements Platform {
     this.#elsewhere = new Elsewhere({ ...parts, lane: slow, peers });
     const ends = new MigrationEnds({ ...parts, slow, destroyLane, peers });
     this.#migrator = new Migrator({ ...parts, open, slow, peers, ends });
+    this.#stalled = new StalledDomains({ ...parts, lane: slow });
+    this.#agent = new GuestAgent({ ...parts, lane: agent, slow });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -143,6 +159,14 @@ export class KvmPlatform implements Platform {
     return this.#migrator.whereIs(guest, peer, signal);
   }
 
+  askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
+    return this.#agent.ask(guest, question, signal);
+  }
+
+  resumeStalled(guest: string, signal: AbortSignal): Promise<boolean> {
+    return this.#stalled.resume(guest, signal);
+  }
+
   claim(guest: string, signal: AbortSignal): Promise<void> {
     return this.#preparer.claim(guest, signal);
   }
@@ -165,8 +189,10 @@ export class KvmPlatform implements Platform {
   /** Events first, so that nothing falls between them and the first full read. */
   async #prepareWatch(session: Hypervisor, signal: AbortSignal): Promise<void> {
     session.events.on("lifecycle", (event) => this.#take(event));
+    session.events.on("reboot", ({ domain }) => this.#takeReboot(domain.name));
     await withDeadline(PREPARE_MS, "the first read", [signal], async (limit) => {
       await session.registerEvent(LIFECYCLE, { signal: limit });
+      await session.registerEvent(REBOOT, { signal: limit });
       await this.#reader.readFirst(session, limit);
     });
   }
@@ -176,6 +202,12 @@ export class KvmPlatform implements Platform {
     if (!this.#memories.has(event.domain.name)) return;
     this.#causes.add(event);
     this.#announce(() => this.events.emit("changed", event.domain.name));
+  }
+
+  #takeReboot(guest: string): void {
+    if (!this.#memories.has(guest)) return;
+    this.#announce(() => this.events.emit("rebooted", guest));
+    this.#announce(() => this.events.emit("changed", guest));
   }
 
   #lost(reason: CloseWords): void {

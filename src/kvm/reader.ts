@@ -3,15 +3,16 @@ import { orAbort, throwIfAborted, withDeadline } from "../deadline.ts";
 import { isNoDomain, isTimedOut } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
-import { online } from "../resource-state.ts";
+import { atMost, online } from "../resource-state.ts";
 import type { Causes } from "./causes.ts";
-import { stillLives } from "./emulator-facts.ts";
+import { isStopped, stillLives } from "./emulator-facts.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { DomainFigures, Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import type { KvmSettings } from "./settings.ts";
 import { Translator } from "./translator.ts";
+import { STANDS_STILL, VitalSigns } from "./vital-signs.ts";
 
 /** libvirt answers a state in a tenth of a millisecond; after this long it is taken as hung for this reading. */
 const ANSWER_MS = 5000;
@@ -45,12 +46,14 @@ export interface ReaderParts {
 export class Reader {
   readonly #parts: ReaderParts;
   readonly #translator: Translator;
+  readonly #vitals: VitalSigns;
   /** Until then (performance.now) all guests are not read with one call: the last such call hung. */
   #noBulkBefore = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
     this.#translator = new Translator(parts);
+    this.#vitals = new VitalSigns(parts);
   }
 
   /** See Platform.read. */
@@ -137,7 +140,7 @@ export class Reader {
     const readings = new Map<string, Reading>();
     await Promise.all(
       guests.map(async (guest) => {
-        const reading = await this.#ofFigures(guest, byName.get(guest), count, signal);
+        const reading = await this.#ofFigures(session, guest, byName.get(guest), count, signal);
         if (reading !== undefined) readings.set(guest, reading);
       }),
     );
@@ -146,6 +149,7 @@ export class Reader {
 
   /** One guest that cannot be read must not blind the agent for all others. */
   async #ofFigures(
+    session: Hypervisor,
     guest: string,
     figures: DomainFigures | undefined,
     count: number,
@@ -157,7 +161,8 @@ export class Reader {
       reason: number(figures.params.get("state.reason")),
     };
     try {
-      return await this.#translator.reading(guest, figures.domain, code, count, signal);
+      const reading = await this.#translator.reading(guest, figures.domain, code, count, signal);
+      return await this.#vitals.examine(guest, reading, { session, isThorough: false }, signal);
     } catch (error) {
       throwIfAborted(signal);
       this.#parts.log.debug({ guest, err: error }, "guest could not be read with the others");
@@ -196,7 +201,8 @@ export class Reader {
     try {
       const domain = await session.lookupByName(guest, { signal });
       const code = await session.getState(domain.uuid, { signal });
-      return await this.#translator.reading(guest, domain, code, count, signal);
+      const reading = await this.#translator.reading(guest, domain, code, count, signal);
+      return await this.#vitals.examine(guest, reading, { session, isThorough: true }, signal);
     } catch (error) {
       if (isNoDomain(error)) return this.#translator.undefinedHere(guest);
       throw error;
@@ -208,9 +214,10 @@ export class Reader {
     const known = this.#parts.memories.of(guest).emulator;
     const facts = known === undefined ? undefined : await stillLives(known);
     if (facts === undefined || facts.isDying || facts.incoming) return undefined;
+    const isFrozen = isStopped(facts.threadState);
     return {
-      state: online(30),
-      reason: `its emulator (pid ${facts.pid}) lives, but ${messageOf(error)}`,
+      state: isFrozen ? atMost(STANDS_STILL, online(30)) : online(30),
+      reason: `its emulator (pid ${facts.pid}) ${isFrozen ? "lives and is stopped by a signal or a debugger" : "lives"}, but ${messageOf(error)}`,
       active: true,
       migrating: false,
       moved: undefined,

@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
 import type { Causes, EndCause } from "./causes.ts";
-import { type DomainWords, domainWords } from "./domain-words.ts";
+import { type DomainWords, domainWords, isStalled } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
 import { migrationSide, type SideParts } from "./migration-side.ts";
@@ -45,7 +45,9 @@ export class Translator {
     const moved = movedOf(words, verdict.active, ended);
     const reason = sentence(words, verdict.why, ended);
     if (verdict.alarming) this.#alarm(guest, words, reason);
-    this.#parts.memories.of(guest).lastWords = words.text;
+    const memory = this.#parts.memories.of(guest);
+    // while a resume is tried, a moment of running is no end of the alarm
+    if (verdict.alarming || performance.now() >= memory.triedUntil) memory.lastWords = words.text;
     return {
       state: this.#withPolicy(verdict.state, words, ended),
       reason,
@@ -53,6 +55,7 @@ export class Translator {
       migrating: verdict.migrating,
       moved,
       suspended: verdict.suspended,
+      ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
       source: "platform",
       ended,

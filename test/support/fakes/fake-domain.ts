@@ -46,6 +46,12 @@ export const EVENT = {
 /** What libvirt says of a domain's job; `refused` is what it says on the target of a migration. */
 export type Job = "none" | "outgoing" | "incoming" | "refused" | "ended" | "hangs";
 
+/**
+ * What its agent does: there is no channel; nobody is at its other end; it answers, also while it has frozen the guest's
+ * file systems; it hangs; it refuses guest-ping; or libvirt itself does not come to ask it.
+ */
+export type Agent = "no channel" | "not connected" | "answers" | "frozen" | "silent" | "refuses" | "busy";
+
 /** One domain of a fake libvirtd. */
 export class FakeDomain {
   readonly name: string;
@@ -62,6 +68,13 @@ export class FakeDomain {
   obeysAfterMs: number | undefined = 1000;
   /** Whether a guest agent answers. */
   hasAgent = false;
+  agent: Agent = "no channel";
+  /** What the agent calls the guest; undefined: it does not know that command. */
+  hostName: string | undefined;
+  /** What libvirt says of the emulator's monitor: state by its number, and for how long. */
+  control = { state: 0, details: 0, stateTimeMs: 0 };
+  /** Whether a guest that is let go on fails at its disk again. */
+  diskFails = false;
   /** What a start fails with while set. */
   startFailure: string | undefined;
 

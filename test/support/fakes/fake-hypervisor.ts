@@ -59,6 +59,13 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("getState", options, () => this.#libvirtd.of(uuid).code);
   }
 
+  getControlInfo(
+    uuid: string,
+    options?: Limits,
+  ): Promise<{ readonly state: number; readonly details: number; readonly stateTimeMs: number }> {
+    return this.#call("getControlInfo", options, () => this.#libvirtd.of(uuid).control);
+  }
+
   getAllDomainStats(
     _query: { readonly stats: number; readonly flags: number },
     options?: Limits,
@@ -130,6 +137,14 @@ export class FakeHypervisor implements Hypervisor {
 
   pmWakeup(uuid: string, options?: Limits): Promise<void> {
     return this.#call("pmWakeup", options, () => this.#libvirtd.pmWakeup(uuid));
+  }
+
+  agentCommand(
+    uuid: string,
+    { command, timeoutS }: { readonly command: string; readonly timeoutS: number },
+    options?: Limits,
+  ): Promise<string | null> {
+    return this.#call("agentCommand", options, () => this.#libvirtd.askAgent(uuid, command, timeoutS));
   }
 
   getAutostart(uuid: string, options?: Limits): Promise<boolean> {

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
-import { ERROR_CODE, LibvirtCallError, LibvirtError } from "../../../src/libvirt/errors.ts";
+import { ERROR_CODE, LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import { agentReply } from "./fake-agent.ts";
 import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
 import { FakeHypervisor } from "./fake-hypervisor.ts";
+import { invalid, libvirtError } from "./libvirt-error.ts";
 
 /** A session of a silent peer is given up after this: 5 s of silence and three questions 5 s apart. */
 const KEEPALIVE_MS = 20_000;
@@ -22,12 +24,6 @@ export interface EmulatorKeeper {
   begin(name: string, uuid: string): Promise<void>;
   end(uuid: string): Promise<void>;
   lives(uuid: string): boolean;
-}
-
-/** An error reply as libvirtd sends it. */
-export function libvirtError(procedure: string, code: number, message: string): LibvirtError {
-  const nothing = { domain: 10, level: 2, str1: null, str2: null, str3: null, int1: 0, int2: 0 };
-  return new LibvirtError(procedure, { ...nothing, code, message });
 }
 
 /** A libvirtd without processes: domains, sessions, and the ways in which it fails. */
@@ -210,7 +206,19 @@ export class FakeLibvirtd {
   }
 
   resume(uuid: string): void {
-    this.#enter(this.of(uuid), CODE.unpaused, EVENT.resumedUnpaused);
+    const domain = this.of(uuid);
+    this.#enter(domain, CODE.unpaused, EVENT.resumedUnpaused);
+    if (domain.diskFails) this.#enter(domain, CODE.pausedByIoError, EVENT.suspendedIoError);
+  }
+
+  askAgent(uuid: string, command: string, timeoutS: number): Promise<string> {
+    return agentReply(this.of(uuid), command, timeoutS);
+  }
+
+  /** The guest boots anew within its emulator; its agent is gone until somebody starts it. */
+  reboot(name: string): void {
+    const { ref } = this.named(name);
+    for (const session of this.#sessions) session.events.emit("reboot", { domain: ref });
   }
 
   pmWakeup(uuid: string): void {
@@ -311,8 +319,4 @@ export class FakeLibvirtd {
       for (const session of this.#sessions) session.events.emit("lifecycle", { domain: ref, event, detail });
     }
   }
-}
-
-function invalid(procedure: string, why: string): LibvirtError {
-  return libvirtError(procedure, ERROR_CODE.OPERATION_INVALID, `Requested operation is not valid: ${why}`);
 }

@@ -3,7 +3,15 @@ import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
 import type { MigrationEnd, MigrationPlan } from "../../../src/migration.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import type {
+  AgentAnswer,
+  AgentQuestion,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
 
 /** Methods of the platform that a test can replace. */
@@ -18,6 +26,8 @@ export interface Deeds {
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
   whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
+  askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
+  resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A reading with its usual values, changed where a test says so. */
@@ -128,6 +138,16 @@ export class FakePlatform implements Platform {
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     this.calls.push(`refuseIfElsewhere ${guest}`);
     await this.deeds.refuseIfElsewhere?.(guest, signal);
+  }
+
+  async askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
+    this.calls.push(`askAgent ${guest}${question.wantsHostName ? " for its name" : ""}`);
+    return this.deeds.askAgent?.(guest, question, signal) ?? { kind: "not available" };
+  }
+
+  async resumeStalled(guest: string, signal: AbortSignal): Promise<boolean> {
+    this.calls.push(`resumeStalled ${guest}`);
+    return this.deeds.resumeStalled?.(guest, signal) ?? false;
   }
 
   async claim(guest: string): Promise<void> {

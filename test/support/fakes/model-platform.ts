@@ -2,7 +2,14 @@ import { EventEmitter } from "eventemitter3";
 import { AgentError } from "../../../src/agent-error.ts";
 import { orAbort, pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
-import type { Finding, Platform, PlatformEvents, Reading, StopBudget } from "../../../src/platform.ts";
+import type {
+  AgentAnswer,
+  Finding,
+  Platform,
+  PlatformEvents,
+  Reading,
+  StopBudget,
+} from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { aReading, STOPPED } from "./fake-platform.ts";
 
@@ -150,6 +157,14 @@ export class ModelPlatform implements Platform {
 
   refuseIfElsewhere(): Promise<void> {
     return Promise.resolve();
+  }
+
+  askAgent(): Promise<AgentAnswer> {
+    return Promise.resolve({ kind: "not available" });
+  }
+
+  resumeStalled(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   claim(): Promise<void> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
 import { agentErrorOf, isNoAnswer } from "../../../src/kvm/errors.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
-import { libvirtError } from "../../support/fakes/fake-libvirtd.ts";
+import { libvirtError } from "../../support/fakes/libvirt-error.ts";
 
 describe("agentErrorOf", () => {
   // Source: libvirt/virterror.h, virErrorNumber

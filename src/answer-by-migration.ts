@@ -1,0 +1,37 @@
+import type { Answer, AnswerFacts } from "./answer.ts";
+import { type MigrationRecord, speaksOf } from "./migration.ts";
+import type { Reading } from "./platform.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, UNKNOWN } from "./resource-state.ts";
+
+/**
+ * What is known of a migration where it changes the answer; undefined where the reading alone is right.
+ *
+ * Never two ONLINE: a guest that arrives is OFFLINE here until the system it left is told its end. A migration record
+ * says what the hypervisor forgets, or cannot know.
+ */
+export function answerByMigration(reading: Reading, facts: AnswerFacts): Answer | undefined {
+  if (facts.arriving === true && reading.state.kind === "ONLINE" && !facts.stopping) {
+    return {
+      isArriving: true,
+      state: OFFLINE,
+      reason: `arriving: ${reading.reason}; online as soon as the system it left is known to be rid of it`,
+    };
+  }
+  const record = facts.migration;
+  return record === undefined || !speaksOf(record, reading) ? undefined : byRecord(reading, record);
+}
+
+/** What a record changes; undefined where the reading alone is right. */
+function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
+  const { state, reason, active } = reading;
+  const to = peer ?? "another host";
+  const isGone = active === false;
+  if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
+  if (kind === "left" && isGone && state.kind === "OFFLINE")
+    return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
+  if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
+    return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
+  if (kind === "moving" && isGone && reading.moved !== "away")
+    return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
+  return undefined;
+}
