@@ -5,6 +5,7 @@ import { parseAttributes } from "../src/attributes.ts";
 import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
+import { runGuestMigrated } from "./guest-migrated.ts";
 import { type Call, type OperationParts, requireKvm } from "./operations.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
@@ -29,7 +30,7 @@ type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => 
 
 /** A new action is a row here, its course in a file of its own. */
 const ACTIONS: Readonly<Record<ActionName, Action>> = {
-  guestmigrated: () => refuse("action guestmigrated is not available in this version of vcskvmguestd"),
+  guestmigrated: runGuestMigrated,
   vmconfigsync: () => refuse("action vmconfigsync is not available in this version of vcskvmguestd"),
   DevScan: () =>
     refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),

@@ -4,13 +4,7 @@ import { AgentError, messageOf } from "../src/agent-error.ts";
 import type { Attributes } from "../src/attributes.ts";
 import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
-import {
-  attributesOf,
-  type EntryPoint,
-  type EntryPointRequest,
-  isEntryPoint,
-  parseRequest,
-} from "../src/request.ts";
+import { attributesOf, type EntryPoint, type EntryPointRequest, parseRequest } from "../src/request.ts";
 import { runAction } from "./actions.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runMigrate } from "./migrate-operation.ts";
@@ -55,12 +49,6 @@ export class Dispatcher {
     const log = this.#log.child({ entryPoint: request.name });
     try {
       if (request.kind === "action") return await this.#action(request, log, since);
-      if (!isEntryPoint(request.name)) {
-        throw new AgentError(
-          "REFUSED",
-          `${request.name} is not available in this version; the guest is left alone`,
-        );
-      }
       const parsed = parseRequest(request.name, request.args);
       return await this.#run(parsed, request, log, since);
     } catch (error) {

@@ -121,9 +121,10 @@ export class Follower {
       this.#parts.prober.settled(resource);
       return;
     }
-    // the framework was given a delay and runs its monitor at the end of it
-    const awaited = answer.state.kind === "ONLINE" && performance.now() < record.onlineUntil;
-    if (!awaited) this.#parts.prober.request(resource, monitorExitCode(answer.state));
+    const isOnline = answer.state.kind === "ONLINE";
+    const { awaited } = record;
+    const isAwaited = awaited?.online === isOnline && performance.now() < awaited.until;
+    if (!isAwaited) this.#parts.prober.request(resource, monitorExitCode(answer.state));
   }
 
   /** The hypervisor's word is not enough to call a stop ended. */

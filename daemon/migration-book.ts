@@ -56,7 +56,7 @@ export class MigrationBook {
   end(guest: string, uuid: string | undefined, peer: string | undefined, end: MigrationEnd): Promise<void> {
     switch (end.kind) {
       case "moved":
-        return this.#put({ guest, uuid, peer, kind: "left", why: undefined });
+        return this.#put({ guest, uuid, peer: end.peer ?? peer, kind: "left", why: undefined });
       case "lost":
         return this.#put({ guest, uuid, peer, kind: "lost", why: undefined });
       case "doubtful":

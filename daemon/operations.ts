@@ -18,6 +18,9 @@ import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
 
+/** The framework's own monitor after an operation comes within this, or is asked for. */
+const MONITOR_MS = 10_000;
+
 /** What operations on guests need. */
 export interface OperationParts extends FactSources {
   readonly platform: Platform;
@@ -32,7 +35,7 @@ export interface OperationParts extends FactSources {
 }
 
 /** What is known of the systems of the cluster. */
-export interface Systems {
+interface Systems {
   /** The name of this one. */
   own(): string;
   /** The site of a system; undefined where no sites are configured, or it is in none. */
@@ -95,6 +98,7 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
   });
   parts.arrivals.over(record.registration.resource);
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
+  record.awaited = { online: true, until: performance.now() + exitCode * 1000 + MONITOR_MS };
   parts.look(attributes.guestName);
   return { exitCode };
 }
@@ -217,6 +221,7 @@ async function stop(
     if (result.stopped) await stopEnded(parts, call, name);
     return result;
   });
+  record.awaited = { online: false, until: performance.now() + MONITOR_MS };
   return { exitCode: 0, fields: { stopped } };
 }
 

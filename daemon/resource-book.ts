@@ -23,11 +23,21 @@ export interface ResourceRecord {
   lastReading: { readonly reading: Reading; readonly at: Date } | undefined;
   /** The engine was told UNKNOWN last: it shows that until its next monitor. */
   unknownTold: boolean;
+  /** The framework follows an operation with a monitor of its own: until then what that finds is not asked for. */
+  awaited: AwaitedMonitor | undefined;
   /** Until this moment (performance.now) an end of the guest means that its online failed. */
   onlineUntil: number;
   heartbeat: Heartbeat;
   /** The write of the registration that is under way, so that the next one follows it. */
   saving: Promise<void>;
+}
+
+/** A monitor that the framework owes after an operation. */
+interface AwaitedMonitor {
+  /** Whether the operation leads to ONLINE. */
+  readonly online: boolean;
+  /** performance.now */
+  readonly until: number;
 }
 
 /** How an answer relates to the one before. */
@@ -129,6 +139,7 @@ export class ResourceBook {
    */
   told(record: ResourceRecord, answer: LastAnswer): Told {
     const last = record.registration.lastAnswer;
+    record.awaited = undefined;
     const wasUnknown = record.unknownTold;
     const before = wasUnknown ? "UNKNOWN" : last === undefined ? "nothing" : stateText(last.state);
     record.unknownTold = answer.state.kind === "UNKNOWN";
@@ -194,6 +205,7 @@ function newRecord(registration: Registration): ResourceRecord {
     migration: undefined,
     lastReading: undefined,
     unknownTold: false,
+    awaited: undefined,
     onlineUntil: 0,
     heartbeat: restoredHeartbeat(registration.lastAnswer?.lostRun),
     saving: Promise.resolve(),

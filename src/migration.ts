@@ -7,7 +7,7 @@ import type { Reading } from "./platform.ts";
  * `doubtful`: the guest may be live here, there, on both or on neither. `lost`: the hypervisor says that it left, and the
  * other host was read and does not run it.
  */
-export type MigrationRecordKind = "moving" | "left" | "doubtful" | "lost";
+type MigrationRecordKind = "moving" | "left" | "doubtful" | "lost";
 
 /** One guest's migration, kept on disk until it is no longer true. */
 export interface MigrationRecord {
@@ -28,7 +28,7 @@ export interface MigrationRecord {
 /** How a migration ended, after both ends were read. */
 export type MigrationEnd =
   /** It runs, or is held suspended, on the target and no longer here. */
-  | { readonly kind: "moved"; readonly why: string }
+  | { readonly kind: "moved"; readonly why: string; readonly peer?: string | undefined }
   /** It is here as before. */
   | { readonly kind: "stayed"; readonly why: string }
   /** It is on neither host. */

@@ -3,24 +3,16 @@ import { type Attributes, entryPointTimeoutS, parseAttributes } from "./attribut
 import { parseTuples, printable, type Tuples } from "./tuples.ts";
 
 /** The entry points of the type. Source: Agent Developer's Guide, entry points that scripts can implement. */
-export const ENTRY_POINTS = [
-  "open",
-  "close",
-  "online",
-  "offline",
-  "monitor",
-  "clean",
-  "attr_changed",
-  "migrate",
-  "shutdown",
-] as const;
-
-export type EntryPoint = (typeof ENTRY_POINTS)[number];
-
-/** True for a name this agent has an entry point for. */
-export function isEntryPoint(name: string): name is EntryPoint {
-  return ENTRY_POINTS.some((known) => known === name);
-}
+export type EntryPoint =
+  | "open"
+  | "close"
+  | "online"
+  | "offline"
+  | "monitor"
+  | "clean"
+  | "attr_changed"
+  | "migrate"
+  | "shutdown";
 
 /** What the engine says about one attribute that changed; its value is read back from the engine. */
 interface AttributeChange {

@@ -16,10 +16,10 @@ export interface MigrateContext extends GuestContext {
   /** The name of this system. */
   readonly system: string;
   /** The site of a system; undefined where no sites are configured. */
-  siteOf(system: string): string | undefined;
+  readonly siteOf: (system: string) => string | undefined;
   /** Called before the migration is asked for. */
-  onMoving(uuid: string): Promise<void>;
-  onProgress(progress: MigrationProgress): void;
+  readonly onMoving: (uuid: string) => Promise<void>;
+  readonly onProgress: (progress: MigrationProgress) => void;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function migrate(
   const plan = {
     target,
     abortAfterMs: budgetMs - Math.min(Math.max(budgetMs * END.share, END.leastMs), END.mostMs),
-    onMoving: (uuid: string) => context.onMoving(uuid),
+    onMoving: context.onMoving,
     onProgress: progressTo(context, target),
   };
   const end = await platform.migrate(guest, plan, signal);

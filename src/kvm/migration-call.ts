@@ -131,6 +131,12 @@ function flagsOf({ autoConverge, parallelConnections, postCopy, encrypt }: Migra
   );
 }
 
+interface Following {
+  isLimited: boolean;
+  isPostCopy: boolean;
+  isAborted: boolean;
+}
+
 /** Watches the migration until libvirt has answered: progress, the downtime's limit, post-copy, its abort. */
 async function follow(
   session: Hypervisor,
@@ -140,23 +146,31 @@ async function follow(
   over: AbortSignal,
 ): Promise<void> {
   const abortAt = performance.now() + call.abortAfterMs;
-  const state = { isLimited: false, isPostCopy: false, isAborted: false };
-  const wake = new AbortController();
-  const end = () => wake.abort();
-  for (const each of [signal, over]) each.addEventListener("abort", end, { once: true });
+  const following = { isLimited: false, isPostCopy: false, isAborted: false };
+  const either = AbortSignal.any([signal, over]);
+  await pause(LOOK_MS, either);
   while (!over.aborted) {
-    await pause(LOOK_MS, state.isAborted || signal.aborted ? over : wake.signal);
-    if (over.aborted) break;
-    const params = await jobParams(session, call.uuid, over);
-    if (params !== undefined) {
-      call.onProgress(progressOf(params));
-      await adjust(session, call, params, state, log);
-    }
-    const isTime = performance.now() >= abortAt || signal.aborted;
-    if (isTime && !state.isAborted && !state.isPostCopy)
-      state.isAborted = await abort(session, call.uuid, log);
+    const isTime = signal.aborted || performance.now() >= abortAt;
+    await look(session, call, following, isTime, log, over);
+    await pause(LOOK_MS, signal.aborted ? over : either);
   }
-  for (const each of [signal, over]) each.removeEventListener("abort", end);
+}
+
+async function look(
+  session: Hypervisor,
+  call: MigrationCall,
+  following: Following,
+  isTime: boolean,
+  log: Log,
+  over: AbortSignal,
+): Promise<void> {
+  const params = await jobParams(session, call.uuid, over);
+  if (params !== undefined) {
+    call.onProgress(progressOf(params));
+    await adjust(session, call, params, following, log);
+  }
+  if (!isTime || following.isAborted || following.isPostCopy) return;
+  following.isAborted = await abort(session, call.uuid, log);
 }
 
 async function jobParams(
@@ -176,19 +190,19 @@ async function adjust(
   session: Hypervisor,
   { uuid, settings }: MigrationCall,
   params: ReadonlyMap<string, unknown>,
-  state: { isLimited: boolean; isPostCopy: boolean },
+  following: Following,
   log: Log,
 ): Promise<void> {
   const { downtimeMs, postCopy } = settings;
   const limits = { timeoutMs: LOOK_AT_MOST_MS };
   try {
-    if (downtimeMs !== undefined && !state.isLimited) {
-      state.isLimited = true;
+    if (downtimeMs !== undefined && !following.isLimited) {
+      following.isLimited = true;
       await session.migrateSetMaxDowntime(uuid, downtimeMs, limits);
     }
-    if (postCopy && !state.isPostCopy && numberOf(params.get("memory_iteration")) > PRECOPY_PASSES) {
+    if (postCopy && !following.isPostCopy && numberOf(params.get("memory_iteration")) > PRECOPY_PASSES) {
       await session.migrateStartPostCopy(uuid, limits);
-      state.isPostCopy = true;
+      following.isPostCopy = true;
       log.info({}, "migration turns to post-copy, the guest runs on the target from now on");
     }
   } catch (error) {

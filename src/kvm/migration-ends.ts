@@ -97,8 +97,8 @@ export class MigrationEnds {
   endOf({ guest, peer }: MigrationPlace, seen: EndsSeen): MigrationEnd {
     const where = seen.peer ?? peer;
     const why = `libvirt here says ${seen.source.text}, ${where ?? "other hosts"}: ${seen.target.text}`;
-    if (seen.verdict === "moved" || seen.verdict === "stayed" || seen.verdict === "lost")
-      return { kind: seen.verdict, why };
+    if (seen.verdict === "moved") return { kind: "moved", why, peer: where };
+    if (seen.verdict === "stayed" || seen.verdict === "lost") return { kind: seen.verdict, why };
     const name = JSON.stringify(guest);
     const there = where === undefined ? undefined : this.#parts.peers.uriOf(where);
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];

@@ -55,11 +55,12 @@ function sourceWord(words: DomainWords, side: MigrationSide): SourceSight {
       return "suspended";
     case "shut off":
       return words.reason === "migrated" ? "left" : "inactive";
+    case "in shutdown":
+    case "crashed":
+      return "other";
     case "no state":
     case undefined:
       return "unreadable";
-    default:
-      return "other";
   }
 }
 

@@ -50,6 +50,8 @@ const DEFAULTS = {
   },
   kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {}, doubleStart: "warn" },
   peers: {},
+  migration: { autoConverge: true, postCopy: false, encrypt: false },
+  sites: {},
   limits: {},
 };
 
@@ -75,6 +77,15 @@ kvm:
   states: { "paused (I/O error)": OFFLINE }
   doubleStart: strict
 peers: { node2: { uri: "qemu+tcp://node2/system" } }
+migration:
+  migrateUri: "tcp://{host}"
+  bandwidthMiBps: 100
+  parallelConnections: 4
+  downtimeMs: 300
+  autoConverge: false
+  postCopy: true
+  encrypt: true
+sites: { east: [node1, node2] }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -112,6 +123,16 @@ describe("loadConfig", () => {
         states: { "paused (I/O error)": "OFFLINE" },
         doubleStart: "strict",
       },
+      migration: {
+        migrateUri: "tcp://{host}",
+        bandwidthMiBps: 100,
+        parallelConnections: 4,
+        downtimeMs: 300,
+        autoConverge: false,
+        postCopy: true,
+        encrypt: true,
+      },
+      sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });

@@ -72,6 +72,8 @@ describe("docs/configuration.md", () => {
       engine: { timeoutS: 11 },
       libvirt: { uri: "qemu:///session" },
       kvm: { shutdown: "agent" },
+      migration: { postCopy: true },
+      sites: { east: ["node1"] },
       limits: { connections: 1 },
     });
     const restart = ROWS.filter(({ effect }) => effect === "restart").map(({ key }) => key.split(".")[0]);

@@ -205,15 +205,23 @@ describe("the follower", () => {
   });
 });
 
-describe("the follower within DelayAfterGuestOnline", () => {
+describe("the follower after an online", () => {
   it("does not ask for ONLINE, which the framework's own monitor will find", async () => {
     const record = known(OFFLINE, false);
-    record.onlineUntil = performance.now() + 20_000;
+    record.awaited = { online: true, until: performance.now() + 20_000 };
     platform.readings.set("web1", RUNNING);
     await follow();
     await clock.advance(15_000);
     expect(engine.probes).toEqual([]);
     await clock.advance(7000);
+
+    expect(engine.probes).toEqual(["web1_res"]);
+  });
+
+  it("asks at once for another state than the one that the operation leads to", async () => {
+    const record = known(online(100));
+    record.awaited = { online: true, until: performance.now() + 20_000 };
+    await follow();
 
     expect(engine.probes).toEqual(["web1_res"]);
   });
