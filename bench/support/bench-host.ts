@@ -22,7 +22,8 @@ async function logAsShipped(host: Host): Promise<void> {
   await writeFile(host.configFile, text.replace("level: debug", "level: info"));
 }
 
-async function sayMachine(): Promise<void> {
+/** Prints on what the figures were measured. */
+export async function sayMachine(): Promise<void> {
   const libvirt = (await run("libvirtd", ["--version"])).stdout;
   const processors = cpus();
   say(`machine: ${processors.length} x ${processors[0]?.model ?? "?"}, Linux ${release()}`);

@@ -1,3 +1,5 @@
+import { EventEmitter } from "node:events";
+
 /** What a system of the cluster can be asked by another one's `hares`. */
 export interface ClusterMember {
   /** Asks for a monitor; returns at once. */
@@ -21,6 +23,8 @@ export interface ActionResult {
  * several hosts in one process share one; a test may also set the state of a system that runs no stand-in.
  */
 export class ClusterStates {
+  /** Tells of each state that was set, also of the same one again, before whoever set it goes on. */
+  readonly events = new EventEmitter<{ state: [system: string, resource: string, state: string] }>();
   readonly #states = new Map<string, Map<string, string>>();
   readonly #members = new Map<string, ClusterMember>();
 
@@ -47,6 +51,7 @@ export class ClusterStates {
     const states = this.#states.get(system) ?? new Map<string, string>();
     states.set(resource, state);
     this.#states.set(system, states);
+    this.events.emit("state", system, resource, state);
   }
 
   get(system: string, resource: string): string | undefined {

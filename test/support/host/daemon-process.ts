@@ -55,7 +55,7 @@ export class DaemonProcess {
       this.#config,
     ] as const;
     const command = this.#command();
-    const [program = process.execPath, ...args] = [...command, ...(wrapper ?? []), ...main];
+    const [program, ...args] = [...command, ...(wrapper ?? []), ...main];
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },

@@ -28,13 +28,25 @@ const DISK_LENGTH = 1 << 20;
 const ATTENTIVE: readonly Part[] = [
   "31 c0 8e d8", // xor ax,ax; mov ds,ax
   "ba 02 06 b8 00 01 ef", // the power button shall be noticed
-  "ba f8 03 b0 4b ee", // says K
+  "ba f8 03 b0 4b ee eb", // says K
+  { to: "wait" },
+  { label: "scribble" },
+  "fb f4 43 bf 00 20", // sti; hlt; inc bx; mov di,0x2000
+  { label: "segment" },
+  "8e c7 57 31 ff 89 d8 b9 00 80 f3 ab 5f", // mov es,di; push di; fills the segment with bx; pop di
+  "81 c7 00 10 81 ff 00 90 72", // the next one, below 0x90000
+  { to: "segment" },
+  "ba fd 03 ec a8 01 74", // no letter came?
+  { to: "scribble" },
+  "eb",
+  { to: "letter" },
   { label: "wait" },
   "fb f4", // sti; hlt
   "ba 00 06 ed f6 c4 01 75", // power button pressed?
   { to: "poweroff" },
   "ba fd 03 ec a8 01 74", // no letter came?
   { to: "wait" },
+  { label: "letter" },
   "ba f8 03 ec ee", // echoes the letter
   "3c 70 74", // p?
   { to: "poweroff" },
@@ -48,6 +60,8 @@ const ATTENTIVE: readonly Part[] = [
   { to: "bark" },
   "3c 64 74", // d?
   { to: "write" },
+  "3c 6d 74", // m?
+  { to: "scribble" },
   "eb",
   { to: "wait" },
   { label: "poweroff" },
@@ -81,7 +95,8 @@ const ATTENTIVE: readonly Part[] = [
 
 /**
  * What the attentive sector can be told: power off (S5), sleep (S3, needs GuestOptions.pm), reboot, panic (needs
- * panicDevice), let its watchdog fire (needs `<watchdog model='ib700'/>`), fill its disk (needs ownDisk).
+ * panicDevice), let its watchdog fire (needs `<watchdog model='ib700'/>`), fill its disk (needs ownDisk), scribble (write
+ * 448 KiB of its memory anew at each tick of the clock until told something else, deaf to the power button meanwhile).
  */
 const LETTERS = {
   poweroff: "p",
@@ -90,6 +105,7 @@ const LETTERS = {
   panic: "c",
   bark: "w",
   fillDisk: "d",
+  scribble: "m",
 } as const;
 
 export type AttentiveDeed = keyof typeof LETTERS;

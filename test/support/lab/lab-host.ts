@@ -13,6 +13,11 @@ const ENTER = repositoryFile("test/support/lab/enter.pl");
 /** How often and how long libvirtd waits for a silent peer, in both directions: 8 s in all. */
 const KEEPALIVE = ["keepalive_interval = 2", "keepalive_count = 3"] as const;
 
+const OWN_NAMESPACES =
+  "unshare --net --mount --uts --ipc --pid --propagation private --fork --kill-child=KILL --mount-proc".split(
+    " ",
+  );
+
 /** What all hosts of a lab have in common. */
 export interface LabGround {
   /** Everything of the lab is below here, and seen by all its hosts at this path: `/tmp/vkl-XXXXXX`. */
@@ -103,8 +108,7 @@ export class LabHost {
     this.#namespace = await openNamespace(
       program,
       ...before,
-      ...["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--propagation", "private"],
-      ...["--fork", "--kill-child=KILL", "--mount-proc"],
+      ...OWN_NAMESPACES,
       ...namespaceScript(this.#root, this.name, "keep"),
     );
     this.#firstPid = await this.#namespace.outsidePid(1);
