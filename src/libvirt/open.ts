@@ -8,6 +8,7 @@ import { TIMER_MAX_MS } from "./pending-calls.ts";
 import { HOST_PROCEDURES } from "./procedures-host.ts";
 import { findTarget, type Target, targetName } from "./target.ts";
 import { connectTcp, connectUnix } from "./transport-socket.ts";
+import { connectTls } from "./transport-tls.ts";
 
 /** Where and how to open a connection. */
 export type OpenOptions = ConnectionOptions & {
@@ -44,7 +45,7 @@ export async function openConnection(options: OpenOptions, signal: AbortSignal):
   return withDeadline(signal, limits, async (deadline) => {
     const connection = new Connection(await connect(target, deadline), options);
     try {
-      await greet(connection, { uri: target.driverUri, flags }, deadline);
+      await greet(connection, target, flags, deadline);
       return connection;
     } catch (error) {
       connection.abandon();
@@ -66,6 +67,8 @@ function connect(target: Target, deadline: AbortSignal): Promise<Duplex> {
       return connectUnix(target, deadline);
     case "tcp":
       return connectTcp(target, deadline);
+    case "tls":
+      return connectTls(target, deadline);
   }
 }
 
@@ -94,24 +97,33 @@ async function withDeadline<T>(
   }
 }
 
-type Greeting = { uri: string; flags: number };
-
-async function greet(connection: Connection, greeting: Greeting, deadline: AbortSignal): Promise<void> {
+async function greet(
+  connection: Connection,
+  target: Target,
+  flags: number,
+  deadline: AbortSignal,
+): Promise<void> {
   const limits = { signal: deadline, timeoutMs: Number.MAX_SAFE_INTEGER }; // the deadline covers every step
-  await authenticate(connection, limits);
+  await authenticate(connection, target, limits);
   const answersPings = await connection.supportsFeature(FEATURE.PROGRAM_KEEPALIVE, limits);
-  await connection.call(HOST_PROCEDURES.open, greeting, limits);
+  await connection.call(HOST_PROCEDURES.open, { uri: target.driverUri, flags }, limits);
   await registerClose(connection, limits);
   if (answersPings) connection.startKeepalive();
 }
 
-async function authenticate(connection: Connection, limits: CallOptions): Promise<void> {
+async function authenticate(connection: Connection, target: Target, limits: CallOptions): Promise<void> {
   const types = await connection.call(HOST_PROCEDURES.authList, undefined, limits);
   if (types.length === 0 || types.includes(AUTH.NONE)) return;
   if (types.includes(AUTH.POLKIT)) return authenticateByPolkit(connection, limits);
   const asked = types.includes(AUTH.SASL) ? "SASL" : `authentication of type ${types.join(", ")}`;
-  const remedy = 'set auth_unix_rw (or auth_unix_ro) to "none" or "polkit" in its configuration file';
-  throw new LibvirtCallError("auth", `the daemon asks for ${asked}, which is not supported here: ${remedy}`);
+  const words = `the daemon at ${targetName(target)} asks for ${asked}, which is not supported here`;
+  throw new LibvirtCallError("auth", `${words}: ${authRemedy(target)}`);
+}
+
+function authRemedy({ transport }: Target): string {
+  if (transport === "tcp" || transport === "tls")
+    return `set auth_${transport} to "none" in its configuration file`;
+  return 'set auth_unix_rw (or auth_unix_ro) to "none" or "polkit" in its configuration file';
 }
 
 async function authenticateByPolkit(connection: Connection, limits: CallOptions): Promise<void> {

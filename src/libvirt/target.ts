@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { join } from "node:path";
 import { LibvirtCallError } from "./errors.ts";
 import { unixSockets } from "./sockets.ts";
 
@@ -8,8 +9,14 @@ export type UnixTarget = { transport: "unix"; driverUri: string; sockets: readon
 /** A daemon behind an unencrypted TCP port. */
 export type TcpTarget = { transport: "tcp"; driverUri: string; host: string; port: number };
 
+/** PEM files: the authority, its list of revoked certificates, and the client's own. */
+export type PkiFiles = { ca: string; crl: string; cert: string; key: string };
+
+/** A daemon behind a TLS port. */
+export type TlsTarget = { transport: "tls"; driverUri: string; host: string; port: number; pki: PkiFiles };
+
 /** Where a URI leads, and the name of the driver for the daemon there. */
-export type Target = UnixTarget | TcpTarget;
+export type Target = UnixTarget | TcpTarget | TlsTarget;
 
 /** What a URI is made of. `host` is without brackets, empty for this host. */
 type Parts = {
@@ -29,8 +36,16 @@ const AUTHORITY = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
 /** Longer, or other characters, cannot be a host's name. Source: RFC 1123, and the underscore that is in use. */
 const HOST_NAME = /^[a-z0-9_](?:[a-z0-9._-]{0,252})$/i;
 
-/** Source: libvirtd.conf, tcp_port. */
-const TCP_PORT = 16_509;
+/** Source: libvirtd.conf, tcp_port and tls_port. */
+const PORT = { tcp: 16_509, tls: 16_514 } as const;
+
+/** Source: virnettlscontext.c, LIBVIRT_CACERT and its siblings. */
+const SYSTEM_PKI: PkiFiles = {
+  ca: "/etc/pki/CA/cacert.pem",
+  crl: "/etc/pki/CA/cacrl.pem",
+  cert: "/etc/pki/libvirt/clientcert.pem",
+  key: "/etc/pki/libvirt/private/clientkey.pem",
+};
 
 /**
  * What libvirt's own library keeps for itself of a URI's parameters. One that a transport here does not know is refused:
@@ -62,7 +77,7 @@ type LibraryParam = (typeof LIBRARY_PARAMS)[number];
 
 /**
  * Finds where a URI leads, as libvirt's own library does: without a host to this host's Unix sockets, else by the
- * transport that it names.
+ * transport that it names, which is TLS by default.
  *
  * @param readOnly chooses the sockets that allow no changes, where there are such
  * @throws {LibvirtCallError} argument: not a URI, a transport that is not supported, or a part of it that cannot be right
@@ -73,9 +88,11 @@ export function findTarget(uri: string, readOnly: boolean): Target {
     case "unix":
       return unixTarget(parts, readOnly);
     case "tcp":
-      return tcpTarget(parts);
+      return { transport: "tcp", ...networkTarget(parts, PORT.tcp, []) };
+    case "tls":
+      return { transport: "tls", ...networkTarget(parts, PORT.tls, ["pkipath"]), pki: pkiOf(parts) };
     default:
-      throw wrong(parts, `the transport "${parts.transport}" is not supported: unix or tcp`);
+      throw wrong(parts, `the transport "${parts.transport}" is not supported: unix, tcp or tls`);
   }
 }
 
@@ -88,7 +105,8 @@ export function targetName(target: Target): string {
 
 function partsOf(uri: string): Parts {
   const found = URI.exec(uri);
-  const [, driver = "", transport = "unix", authority = "", path = "", query = ""] = found ?? [];
+  const [, driver = "", named, authority = "", path = "", query = ""] = found ?? [];
+  const transport = named ?? (authority === "" ? "unix" : "tls");
   const [whole, user = "", bracketed = "", port = ""] = AUTHORITY.exec(authority) ?? [];
   if (found === null || whole === undefined)
     throw new LibvirtCallError("argument", `"${uri}" is not a libvirt URI`);
@@ -107,15 +125,38 @@ function unixTarget(parts: Parts, readOnly: boolean): UnixTarget {
   return { transport: "unix", driverUri: driverUri(parts, ["socket", "mode"]), sockets };
 }
 
-function tcpTarget(parts: Parts): TcpTarget {
-  refuseParams(parts, []);
-  if (parts.user !== "") throw wrong(parts, "the transport tcp knows no user");
+function networkTarget(
+  parts: Parts,
+  port: number,
+  params: readonly LibraryParam[],
+): { driverUri: string; host: string; port: number } {
+  refuseParams(parts, params);
+  if (parts.user !== "") throw wrong(parts, `the transport ${parts.transport} knows no user`);
   return {
-    transport: "tcp",
-    driverUri: driverUri(parts, []),
+    driverUri: driverUri(parts, params),
     host: checkedHost(parts),
-    port: checkedPort(parts) ?? TCP_PORT,
+    port: checkedPort(parts) ?? port,
   };
+}
+
+/** Source: virnettlscontext.c, virNetTLSContextLocateCredentials. */
+function pkiOf(parts: Parts): PkiFiles {
+  const folder = checkedPath(parts, "pkipath");
+  if (folder === undefined) return SYSTEM_PKI;
+  const file = (name: string): string => join(folder, name);
+  return {
+    ca: file("cacert.pem"),
+    crl: file("cacrl.pem"),
+    cert: file("clientcert.pem"),
+    key: file("clientkey.pem"),
+  };
+}
+
+function checkedPath(parts: Parts, name: LibraryParam): string | undefined {
+  const path = parts.params.get(name);
+  if (path === null) return undefined;
+  if (path.startsWith("/") && !path.includes("\0")) return path;
+  throw wrong(parts, `${name} must be an absolute path`);
 }
 
 /** The URI that the daemon itself opens: without the way to it. */

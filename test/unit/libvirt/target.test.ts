@@ -43,6 +43,34 @@ describe("findTarget", () => {
     expect(findTarget(uri, false)).toMatchObject({ transport: "tcp", host, port });
   });
 
+  it("takes TLS for a host without a transport, as libvirt does", () => {
+    expect(findTarget("qemu://node2/system", false)).toMatchObject({
+      transport: "tls",
+      driverUri: "qemu:///system",
+      host: "node2",
+      port: 16_514,
+      pki: {
+        ca: "/etc/pki/CA/cacert.pem",
+        crl: "/etc/pki/CA/cacrl.pem",
+        cert: "/etc/pki/libvirt/clientcert.pem",
+        key: "/etc/pki/libvirt/private/clientkey.pem",
+      },
+    });
+  });
+
+  it("looks for certificates where the URI says", () => {
+    expect(findTarget("qemu+tls://node2:7/system?pkipath=/pki/a%20b&other=1", false)).toMatchObject({
+      driverUri: "qemu:///system?other=1",
+      port: 7,
+      pki: {
+        ca: "/pki/a b/cacert.pem",
+        crl: "/pki/a b/cacrl.pem",
+        cert: "/pki/a b/clientcert.pem",
+        key: "/pki/a b/clientkey.pem",
+      },
+    });
+  });
+
   it.each([
     "",
     "qemu",
@@ -57,6 +85,10 @@ describe("findTarget", () => {
     "qemu+tcp://node2:x/system",
     "qemu+tcp://me@node2/system",
     "qemu+tcp://node2/system?socket=/tmp/a",
+    "qemu+tcp://node2/system?pkipath=/pki",
+    "qemu+tls://node2/system?pkipath=pki",
+    "qemu+tls://me@node2/system",
+    "qemu+tls:///system",
     "qemu+unix://node2/system",
     "qemu+unix://me@/system",
     "qemu:///system?mode=x",
