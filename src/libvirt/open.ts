@@ -8,6 +8,7 @@ import { TIMER_MAX_MS } from "./pending-calls.ts";
 import { HOST_PROCEDURES } from "./procedures-host.ts";
 import { findTarget, type Target, targetName } from "./target.ts";
 import { connectTcp, connectUnix } from "./transport-socket.ts";
+import { connectSsh } from "./transport-ssh.ts";
 import { connectTls } from "./transport-tls.ts";
 
 /** Where and how to open a connection. */
@@ -43,13 +44,14 @@ export async function openConnection(options: OpenOptions, signal: AbortSignal):
   const flags = options.readOnly === true ? CONNECT_READ_ONLY : 0;
   const limits = { what: targetName(target), ms: options.openTimeoutMs ?? OPEN_TIMEOUT_MS };
   return withDeadline(signal, limits, async (deadline) => {
-    const connection = new Connection(await connect(target, deadline), options);
+    const stream = await connect(target, limits.ms, deadline);
+    const connection = new Connection(stream, options);
     try {
       await greet(connection, target, flags, deadline);
       return connection;
     } catch (error) {
       connection.abandon();
-      throw error;
+      throw stream.errored instanceof LibvirtCallError ? stream.errored : error;
     }
   });
 }
@@ -61,7 +63,7 @@ function targetOf({ uri, readOnly, sockets }: OpenOptions): Target {
   throw new LibvirtCallError("argument", `"${uri}" leads to another host, the sockets of this one do not`);
 }
 
-function connect(target: Target, deadline: AbortSignal): Promise<Duplex> {
+function connect(target: Target, limitMs: number, deadline: AbortSignal): Promise<Duplex> {
   switch (target.transport) {
     case "unix":
       return connectUnix(target, deadline);
@@ -69,6 +71,8 @@ function connect(target: Target, deadline: AbortSignal): Promise<Duplex> {
       return connectTcp(target, deadline);
     case "tls":
       return connectTls(target, deadline);
+    case "ssh":
+      return connectSsh(target, limitMs, deadline);
   }
 }
 
