@@ -21,7 +21,6 @@ const LAST_WORDS_MS = 500;
 export class ChildStream extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #meaning: (end: ChildEnd) => Error | undefined;
-  readonly #gone: Promise<void>;
   #words = "";
   #timer: NodeJS.Timeout | undefined;
 
@@ -30,9 +29,6 @@ export class ChildStream extends Duplex {
     super();
     this.#child = child;
     this.#meaning = meaning;
-    this.#gone = new Promise((resolve) => {
-      child.once("exit", () => resolve());
-    });
     child.stdin.on("error", () => undefined); // a child that ended tells why by its end
     child.stdout.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) child.stdout.pause();
@@ -57,20 +53,23 @@ export class ChildStream extends Duplex {
     this.#child.stdin.end(() => done());
   }
 
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    void this.#end().then(() => done(error));
-  }
-
   /** Asks the child to end, then makes it; one that not even that ends is the kernel's. */
-  async #end(): Promise<void> {
-    const child = this.#child;
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      if (child.exitCode !== null || child.signalCode !== null) break;
-      child.kill(signal);
-      await orLater(this.#gone, PATIENCE_MS);
-    }
-    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+    const child = this.#child;
+    const finish = (): void => {
+      clearTimeout(this.#timer);
+      child.off("exit", finish);
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+      done(error);
+    };
+    if (child.exitCode !== null || child.signalCode !== null) return finish();
+    child.once("exit", finish);
+    child.kill();
+    this.#timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      this.#timer = setTimeout(finish, PATIENCE_MS);
+    }, PATIENCE_MS);
   }
 
   #finish(code: number | null): void {
@@ -86,18 +85,8 @@ export class ChildStream extends Duplex {
   }
 
   #after(ms: number, act: () => void): void {
+    if (this.destroyed) return;
     clearTimeout(this.#timer);
-    if (!this.destroyed) this.#timer = setTimeout(act, ms);
+    this.#timer = setTimeout(act, ms);
   }
-}
-
-/** Waits for the work, for a time at most. */
-function orLater(work: Promise<void>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

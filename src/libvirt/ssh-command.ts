@@ -18,7 +18,11 @@ export function sshArguments(target: SshTarget, connectTimeoutMs: number): reado
     ...(knownHosts === undefined ? [] : [`UserKnownHostsFile=${knownHosts}`]),
   ];
   return [
-    ...["-T", "-a", "-x", "-e", "none"],
+    "-T",
+    "-a",
+    "-x",
+    "-e",
+    "none",
     ...options.flatMap((option) => ["-o", option]),
     ...(port === undefined ? [] : ["-p", String(port)]),
     ...(user === undefined ? [] : ["-l", user]),
@@ -37,7 +41,6 @@ export function sshArguments(target: SshTarget, connectTimeoutMs: number): reado
  * Source: virnetclient.c, virNetClientSSHHelperCommand: which tools, and how to tell whether nc knows -q.
  */
 function relayCommand({ helperUri, sockets, readOnly }: SshTarget): string {
-  const has = (program: string): string => `command -v ${program} >/dev/null 2>&1`;
   const helper = `exec virt-ssh-helper ${readOnly ? "-r " : ""}"${helperUri}"`;
   const steps = [
     ...(helperUri === undefined ? [] : [`if ${has("virt-ssh-helper")}; then ${helper}; fi`]),
@@ -47,6 +50,10 @@ function relayCommand({ helperUri, sockets, readOnly }: SshTarget): string {
     `echo "none of virt-ssh-helper, nc and socat is installed there" >&2; exit 127`,
   ];
   return `sh -c '${steps.join("; ")}'`;
+}
+
+function has(program: string): string {
+  return `command -v ${program} >/dev/null 2>&1`;
 }
 
 /** How ssh ended: its exit code, null after a signal, and what it said. */

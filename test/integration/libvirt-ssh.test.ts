@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../src/libvirt/connection.ts";
 import { type OpenOptions, openConnection } from "../../src/libvirt/open.ts";
 import { errorOf } from "../support/error-of.ts";
@@ -76,7 +76,7 @@ describe("a connection over ssh", () => {
     const connection = await open();
     connection.abandon();
 
-    await until("no ssh is left", async () => (await clients()).length === 0);
+    await vi.waitFor(async () => expect(await clients()).toEqual([]), { timeout: 60_000 });
   });
 
   it("carries replies of any size", async () => {

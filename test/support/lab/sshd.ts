@@ -84,10 +84,8 @@ export async function startSshd(relays: readonly Relay[], libvirtRun?: string): 
 }
 
 /** It ends with this process, and takes along all that is in its pid namespace. */
-const NAMESPACE = [
-  ...["--pdeathsig", "KILL", "unshare"],
-  ...["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"],
-] as const;
+const NAMESPACE =
+  "--pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL".split(" ");
 
 /** sshd wants /run/sshd, which only its service makes, and to be called by its full path. */
 const START = `

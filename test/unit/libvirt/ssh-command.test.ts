@@ -12,21 +12,17 @@ const NODE2 = target("qemu+ssh://node2/system");
 
 describe("sshArguments", () => {
   it("asks nobody, forwards nothing, shares nothing, and takes nothing after the dashes for an option", () => {
-    expect(sshArguments(NODE2, 2500).slice(0, -1)).toEqual([
-      ...["-T", "-a", "-x", "-e", "none"],
-      ...["-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "-o", "ControlPath=none", "-o", "LogLevel=ERROR"],
-      ...["--", "node2"],
-    ]);
+    expect(sshArguments(NODE2, 2500).slice(0, -1).join(" ")).toBe(
+      "-T -a -x -e none -o BatchMode=yes -o ConnectTimeout=3 -o ControlPath=none -o LogLevel=ERROR -- node2",
+    );
   });
 
   it("passes on what the URI says", () => {
     const uri = "qemu+ssh://kvm@node2:2222/system?keyfile=/k/id&known_hosts=/k/hosts";
 
-    expect(sshArguments(target(uri), 1000).slice(5, -1)).toEqual([
-      ...["-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "-o", "ControlPath=none", "-o", "LogLevel=ERROR"],
-      ...["-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=/k/hosts"],
-      ...["-p", "2222", "-l", "kvm", "-i", "/k/id", "--", "node2"],
-    ]);
+    expect(sshArguments(target(uri), 1000).slice(13, -1).join(" ")).toBe(
+      "-o IdentitiesOnly=yes -o UserKnownHostsFile=/k/hosts -p 2222 -l kvm -i /k/id -- node2",
+    );
   });
 
   it("has the other host run libvirt's helper, else join the first socket that is there", () => {
