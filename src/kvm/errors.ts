@@ -1,5 +1,11 @@
 import { AgentError, type ErrorCode } from "../agent-error.ts";
-import { isAccessDenied, isNoDomain, LibvirtCallError, LibvirtError } from "../libvirt/errors.ts";
+import {
+  isAccessDenied,
+  isDiskLocked,
+  isNoDomain,
+  LibvirtCallError,
+  LibvirtError,
+} from "../libvirt/errors.ts";
 
 /**
  * Translates an error of the binding to the agent's own, by number and kind, with libvirt's words kept.
@@ -9,7 +15,16 @@ import { isAccessDenied, isNoDomain, LibvirtCallError, LibvirtError } from "../l
 export function agentErrorOf(error: unknown, doing: string): AgentError {
   if (error instanceof AgentError) return error;
   const words = error instanceof Error ? error.message : String(error);
-  return new AgentError(codeOf(error), `${doing}: ${words}`, { cause: error });
+  return new AgentError(codeOf(error), `${doing}: ${words}${lockHint(error)}`, { cause: error });
+}
+
+/** QEMU's own lock on an image reaches libvirt as text of the emulator, so nothing but this hint depends on it. */
+const EMULATOR_LOCK = /Failed to get (shared )?"\w+" lock/;
+
+function lockHint(error: unknown): string {
+  const locked = isDiskLocked(error) || (error instanceof LibvirtError && EMULATOR_LOCK.test(error.message));
+  if (!locked) return "";
+  return ": a disk of it is locked, so another host may run this guest, or another guest uses that disk: find out which before anything is forced";
 }
 
 function codeOf(error: unknown): ErrorCode {

@@ -28,10 +28,16 @@ export type PeerSight =
   | { readonly kind: "not defined" }
   | { readonly kind: "unreadable"; readonly reason: string };
 
+/** Opens a peer's libvirtd; with `readOnly` it refuses changes. */
+export type OpenPeer = (
+  peer: { readonly uri: string; readonly readOnly: boolean },
+  signal: AbortSignal,
+) => Promise<Hypervisor>;
+
 export interface PeersParts {
   /** URIs by the names of the systems, without this one; read anew at each use. */
   readonly uris: () => ReadonlyMap<string, string>;
-  readonly open: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
+  readonly open: OpenPeer;
 }
 
 /** The other systems' libvirtds: read for one domain at a time, over connections that are closed after it. */
@@ -53,21 +59,13 @@ export class Peers {
   }
 
   /**
-   * Opens a connection to a peer; the caller closes it.
+   * Opens a connection to a peer, for changes too; the caller closes it.
    *
    * @throws {AgentError} BAD_ATTRIBUTE when the configuration has no such peer; PLATFORM_DOWN, NOT_ALLOWED, TIMED_OUT,
    * CANCELLED, REFUSED or PROTOCOL when it cannot be opened
    */
-  async connect(system: string, signal: AbortSignal): Promise<Hypervisor> {
-    const uri = this.#parts.uris().get(system);
-    if (uri === undefined) {
-      throw new AgentError("BAD_ATTRIBUTE", `system ${system} is not among the peers of the configuration`);
-    }
-    try {
-      return await this.#parts.open(uri, signal);
-    } catch (error) {
-      throw agentErrorOf(error, `connecting to the libvirtd of ${system}`);
-    }
+  connect(system: string, signal: AbortSignal): Promise<Hypervisor> {
+    return this.#open(system, false, signal);
   }
 
   /**
@@ -76,8 +74,9 @@ export class Peers {
    * @throws {AgentError} the signal was aborted
    */
   async readPeer(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
+    const doing = `reading the libvirtd of ${system} at ${this.#parts.uris().get(system)}`;
     try {
-      return await withDeadline(PEERS_MS, `reading the libvirtd of ${system}`, [signal], (limit) =>
+      return await withDeadline(PEERS_MS, doing, [signal], (limit) =>
         orAbort(this.#read(system, uuid, limit), limit),
       );
     } catch (error) {
@@ -99,13 +98,25 @@ export class Peers {
   }
 
   async #read(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
-    const session = await this.connect(system, signal);
+    const session = await this.#open(system, true, signal);
     try {
       return await sightOf(session, uuid, signal);
     } catch (error) {
       throw agentErrorOf(error, `reading the libvirtd of ${system}`);
     } finally {
       void session.close(); // its farewell may take a second, which nobody has to wait for
+    }
+  }
+
+  async #open(system: string, readOnly: boolean, signal: AbortSignal): Promise<Hypervisor> {
+    const uri = this.#parts.uris().get(system);
+    if (uri === undefined) {
+      throw new AgentError("BAD_ATTRIBUTE", `system ${system} is not among the peers of the configuration`);
+    }
+    try {
+      return await this.#parts.open({ uri, readOnly }, signal);
+    } catch (error) {
+      throw agentErrorOf(error, `connecting to the libvirtd of ${system}`);
     }
   }
 }

@@ -20,7 +20,7 @@ import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
 import { MigrationEnds } from "./migration-ends.ts";
 import { Migrator } from "./migrator.ts";
-import { Peers } from "./peers.ts";
+import { type OpenPeer, Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
@@ -39,7 +39,7 @@ const PREPARE_MS = 10_000;
 export interface KvmPlatformOptions {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
   /** Opens the libvirtd of another system. */
-  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
+  readonly openPeer: OpenPeer;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }

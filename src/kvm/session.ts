@@ -3,6 +3,7 @@ import { openConnection } from "../libvirt/open.ts";
 import { findTarget, type Target } from "../libvirt/target.ts";
 import type { Log } from "../log.ts";
 import type { Hypervisor } from "./hypervisor.ts";
+import type { OpenPeer } from "./peers.ts";
 
 /** How patiently a connection is opened and kept. */
 interface Patience {
@@ -22,26 +23,25 @@ export function sessionOpener(
   options: SessionOptions,
   log: Log,
 ): (signal: AbortSignal) => Promise<Hypervisor> {
-  const { uri, sockets, openTimeoutMs, keepalive } = options;
-  return (signal) =>
-    openConnection(
-      {
-        uri,
-        openTimeoutMs,
-        keepalive,
-        ...(sockets === undefined ? {} : { sockets }),
-        onListenerError: (error) => log.error({ err: error }, "a listener of libvirt's events failed"),
-      },
-      signal,
-    );
+  return (signal) => open(options, log, signal);
 }
 
 /** Opens connections to peers by their URIs. */
-export function peerOpener(
-  patience: Patience,
+export function peerOpener(patience: Patience, log: Log): OpenPeer {
+  return (peer, signal) => open({ ...patience, ...peer }, log, signal);
+}
+
+function open(
+  { sockets, ...options }: SessionOptions & { readonly readOnly?: boolean },
   log: Log,
-): (uri: string, signal: AbortSignal) => Promise<Hypervisor> {
-  return (uri, signal) => sessionOpener({ ...patience, uri }, log)(signal);
+  signal: AbortSignal,
+): Promise<Hypervisor> {
+  const onListenerError = (error: unknown) =>
+    log.error({ err: error }, "a listener of libvirt's events failed");
+  return openConnection(
+    { ...options, ...(sockets === undefined ? {} : { sockets }), onListenerError },
+    signal,
+  );
 }
 
 /** What is wrong with a URI for the guests of this host; undefined when nothing is. */

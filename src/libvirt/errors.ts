@@ -44,7 +44,9 @@ export const ERROR_DOMAIN = {
   TEST: 12,
   REMOTE: 13,
   DOMAIN: 20,
+  LOCKING: 42,
   AUTH: 46,
+  LOCKSPACE: 51,
   ACCESS: 55,
   POLKIT: 60,
 } as const;
@@ -163,6 +165,12 @@ export function isUnsupported(error: unknown): error is LibvirtError {
     hasErrorCode(error, ERROR_CODE.ARGUMENT_UNSUPPORTED) ||
     hasErrorCode(error, ERROR_CODE.CONFIG_UNSUPPORTED)
   );
+}
+
+/** A lock manager (virtlockd, sanlock) says that somebody else holds a disk of the domain. */
+export function isDiskLocked(error: unknown): error is LibvirtError {
+  if (!hasErrorCode(error, ERROR_CODE.RESOURCE_BUSY)) return false;
+  return error.domain === ERROR_DOMAIN.LOCKING || error.domain === ERROR_DOMAIN.LOCKSPACE;
 }
 
 /** libvirt refuses because of who asks. */

@@ -8,6 +8,8 @@ import { TIMER_MAX_MS } from "./pending-calls.ts";
 import { HOST_PROCEDURES } from "./procedures-host.ts";
 import { findTarget, type Target, targetName } from "./target.ts";
 import { connectTcp, connectUnix } from "./transport-socket.ts";
+import { connectSsh } from "./transport-ssh.ts";
+import { connectTls } from "./transport-tls.ts";
 
 /** Where and how to open a connection. */
 export type OpenOptions = ConnectionOptions & {
@@ -42,13 +44,14 @@ export async function openConnection(options: OpenOptions, signal: AbortSignal):
   const flags = options.readOnly === true ? CONNECT_READ_ONLY : 0;
   const limits = { what: targetName(target), ms: options.openTimeoutMs ?? OPEN_TIMEOUT_MS };
   return withDeadline(signal, limits, async (deadline) => {
-    const connection = new Connection(await connect(target, deadline), options);
+    const stream = await connect(target, limits.ms, deadline);
+    const connection = new Connection(stream, options);
     try {
-      await greet(connection, { uri: target.driverUri, flags }, deadline);
+      await greet(connection, target, flags, deadline);
       return connection;
     } catch (error) {
       connection.abandon();
-      throw error;
+      throw stream.errored instanceof LibvirtCallError ? stream.errored : error;
     }
   });
 }
@@ -60,12 +63,16 @@ function targetOf({ uri, readOnly, sockets }: OpenOptions): Target {
   throw new LibvirtCallError("argument", `"${uri}" leads to another host, the sockets of this one do not`);
 }
 
-function connect(target: Target, deadline: AbortSignal): Promise<Duplex> {
+function connect(target: Target, limitMs: number, deadline: AbortSignal): Promise<Duplex> {
   switch (target.transport) {
     case "unix":
       return connectUnix(target, deadline);
     case "tcp":
       return connectTcp(target, deadline);
+    case "tls":
+      return connectTls(target, deadline);
+    case "ssh":
+      return connectSsh(target, limitMs, deadline);
   }
 }
 
@@ -94,24 +101,33 @@ async function withDeadline<T>(
   }
 }
 
-type Greeting = { uri: string; flags: number };
-
-async function greet(connection: Connection, greeting: Greeting, deadline: AbortSignal): Promise<void> {
+async function greet(
+  connection: Connection,
+  target: Target,
+  flags: number,
+  deadline: AbortSignal,
+): Promise<void> {
   const limits = { signal: deadline, timeoutMs: Number.MAX_SAFE_INTEGER }; // the deadline covers every step
-  await authenticate(connection, limits);
+  await authenticate(connection, target, limits);
   const answersPings = await connection.supportsFeature(FEATURE.PROGRAM_KEEPALIVE, limits);
-  await connection.call(HOST_PROCEDURES.open, greeting, limits);
+  await connection.call(HOST_PROCEDURES.open, { uri: target.driverUri, flags }, limits);
   await registerClose(connection, limits);
   if (answersPings) connection.startKeepalive();
 }
 
-async function authenticate(connection: Connection, limits: CallOptions): Promise<void> {
+async function authenticate(connection: Connection, target: Target, limits: CallOptions): Promise<void> {
   const types = await connection.call(HOST_PROCEDURES.authList, undefined, limits);
   if (types.length === 0 || types.includes(AUTH.NONE)) return;
   if (types.includes(AUTH.POLKIT)) return authenticateByPolkit(connection, limits);
   const asked = types.includes(AUTH.SASL) ? "SASL" : `authentication of type ${types.join(", ")}`;
-  const remedy = 'set auth_unix_rw (or auth_unix_ro) to "none" or "polkit" in its configuration file';
-  throw new LibvirtCallError("auth", `the daemon asks for ${asked}, which is not supported here: ${remedy}`);
+  const words = `the daemon at ${targetName(target)} asks for ${asked}, which is not supported here`;
+  throw new LibvirtCallError("auth", `${words}: ${authRemedy(target)}`);
+}
+
+function authRemedy({ transport }: Target): string {
+  if (transport === "tcp" || transport === "tls")
+    return `set auth_${transport} to "none" in its configuration file`;
+  return 'set auth_unix_rw (or auth_unix_ro) to "none" or "polkit" in its configuration file';
 }
 
 async function authenticateByPolkit(connection: Connection, limits: CallOptions): Promise<void> {

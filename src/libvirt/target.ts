@@ -1,6 +1,18 @@
-import { isIPv4, isIPv6 } from "node:net";
-import { LibvirtCallError } from "./errors.ts";
+import { isIPv6 } from "node:net";
+import { join } from "node:path";
 import { unixSockets } from "./sockets.ts";
+import {
+  checkedHost,
+  checkedPath,
+  checkedPort,
+  driverUri,
+  type LibraryParam,
+  plainPath,
+  refuseParams,
+  type UriParts,
+  uriParts,
+  wrong,
+} from "./uri.ts";
 
 /** A daemon on this host: the sockets to try, in order. */
 export type UnixTarget = { transport: "unix"; driverUri: string; sockets: readonly string[] };
@@ -8,74 +20,63 @@ export type UnixTarget = { transport: "unix"; driverUri: string; sockets: readon
 /** A daemon behind an unencrypted TCP port. */
 export type TcpTarget = { transport: "tcp"; driverUri: string; host: string; port: number };
 
-/** Where a URI leads, and the name of the driver for the daemon there. */
-export type Target = UnixTarget | TcpTarget;
+/** PEM files: the authority, its list of revoked certificates, and the client's own. */
+export type PkiFiles = { ca: string; crl: string; cert: string; key: string };
 
-/** What a URI is made of. `host` is without brackets, empty for this host. */
-type Parts = {
-  uri: string;
-  driver: string;
-  transport: string;
-  user: string;
-  host: string;
-  port: string;
-  path: string;
-  params: URLSearchParams;
-};
-
-const URI = /^([a-z0-9]+)(?:\+([a-z0-9]+))?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i;
-const AUTHORITY = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
-
-/** Longer, or other characters, cannot be a host's name. Source: RFC 1123, and the underscore that is in use. */
-const HOST_NAME = /^[a-z0-9_](?:[a-z0-9._-]{0,252})$/i;
-
-/** Source: libvirtd.conf, tcp_port. */
-const TCP_PORT = 16_509;
+/** A daemon behind a TLS port. */
+export type TlsTarget = { transport: "tls"; driverUri: string; host: string; port: number; pki: PkiFiles };
 
 /**
- * What libvirt's own library keeps for itself of a URI's parameters. One that a transport here does not know is refused:
- * to leave it out could open something else than was meant.
- *
- * Source: remote_driver.c, doRemoteOpen.
+ * A daemon behind ssh. `helperUri` is for libvirt's own helper there, where it can find the daemon; `sockets` are tried
+ * in order without it. What is undefined is left to ssh's own configuration.
  */
-const LIBRARY_PARAMS = [
-  "name",
-  "command",
-  "socket",
-  "auth",
-  "authfile",
-  "sshauth",
-  "netcat",
-  "keyfile",
-  "pkipath",
-  "known_hosts",
-  "known_hosts_verify",
-  "tls_priority",
-  "mode",
-  "proxy",
-  "no_sanity",
-  "no_verify",
-  "no_tty",
-] as const;
+export type SshTarget = {
+  transport: "ssh";
+  driverUri: string;
+  host: string;
+  port: number | undefined;
+  user: string | undefined;
+  keyFile: string | undefined;
+  knownHosts: string | undefined;
+  helperUri: string | undefined;
+  sockets: readonly string[];
+  readOnly: boolean;
+};
 
-type LibraryParam = (typeof LIBRARY_PARAMS)[number];
+/** Where a URI leads, and the name of the driver for the daemon there. */
+export type Target = UnixTarget | TcpTarget | TlsTarget | SshTarget;
+
+/** Source: libvirtd.conf, tcp_port and tls_port. */
+const PORT = { tcp: 16_509, tls: 16_514 } as const;
+
+/** Source: virnettlscontext.c, LIBVIRT_CACERT and its siblings. */
+const SYSTEM_PKI: PkiFiles = {
+  ca: "/etc/pki/CA/cacert.pem",
+  crl: "/etc/pki/CA/cacrl.pem",
+  cert: "/etc/pki/libvirt/clientcert.pem",
+  key: "/etc/pki/libvirt/private/clientkey.pem",
+};
 
 /**
  * Finds where a URI leads, as libvirt's own library does: without a host to this host's Unix sockets, else by the
- * transport that it names.
+ * transport that it names, which is TLS by default.
  *
  * @param readOnly chooses the sockets that allow no changes, where there are such
  * @throws {LibvirtCallError} argument: not a URI, a transport that is not supported, or a part of it that cannot be right
  */
 export function findTarget(uri: string, readOnly: boolean): Target {
-  const parts = partsOf(uri);
+  const parts = uriParts(uri);
   switch (parts.transport) {
     case "unix":
       return unixTarget(parts, readOnly);
     case "tcp":
-      return tcpTarget(parts);
+      return { transport: "tcp", ...networkTarget(parts, PORT.tcp, []) };
+    case "tls":
+      return { transport: "tls", ...networkTarget(parts, PORT.tls, ["pkipath"]), pki: pkiOf(parts) };
+    case "ssh":
+      return sshTarget(parts, readOnly);
     default:
-      throw wrong(parts, `the transport "${parts.transport}" is not supported: unix or tcp`);
+      throw wrong(parts, `the transport "${parts.transport}" is not supported: unix, tcp, tls or ssh`);
   }
 }
 
@@ -83,21 +84,11 @@ export function findTarget(uri: string, readOnly: boolean): Target {
 export function targetName(target: Target): string {
   if (target.transport === "unix") return target.sockets.join(", ");
   const { transport, host, port } = target;
-  return `${transport} ${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const user = target.transport === "ssh" && target.user !== undefined ? `${target.user}@` : "";
+  return `${transport} ${user}${isIPv6(host) ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`;
 }
 
-function partsOf(uri: string): Parts {
-  const found = URI.exec(uri);
-  const [, driver = "", transport = "unix", authority = "", path = "", query = ""] = found ?? [];
-  const [whole, user = "", bracketed = "", port = ""] = AUTHORITY.exec(authority) ?? [];
-  if (found === null || whole === undefined)
-    throw new LibvirtCallError("argument", `"${uri}" is not a libvirt URI`);
-  const host = bracketed.replace(/^\[(.*)\]$/, "$1");
-  const parts = { uri, driver, transport: transport.toLowerCase(), user, host, port, path };
-  return { ...parts, params: new URLSearchParams(query) };
-}
-
-function unixTarget(parts: Parts, readOnly: boolean): UnixTarget {
+function unixTarget(parts: UriParts, readOnly: boolean): UnixTarget {
   const { driver, path, params, host, user, port } = parts;
   if (host !== "" || user !== "" || port !== "") {
     throw wrong(parts, "a Unix socket is on this host: no other can be named");
@@ -107,43 +98,67 @@ function unixTarget(parts: Parts, readOnly: boolean): UnixTarget {
   return { transport: "unix", driverUri: driverUri(parts, ["socket", "mode"]), sockets };
 }
 
-function tcpTarget(parts: Parts): TcpTarget {
-  refuseParams(parts, []);
-  if (parts.user !== "") throw wrong(parts, "the transport tcp knows no user");
+function networkTarget(
+  parts: UriParts,
+  port: number,
+  params: readonly LibraryParam[],
+): { driverUri: string; host: string; port: number } {
+  refuseParams(parts, params);
+  if (parts.user !== "") throw wrong(parts, `the transport ${parts.transport} knows no user`);
   return {
-    transport: "tcp",
-    driverUri: driverUri(parts, []),
+    driverUri: driverUri(parts, params),
     host: checkedHost(parts),
-    port: checkedPort(parts) ?? TCP_PORT,
+    port: checkedPort(parts) ?? port,
   };
 }
 
-/** The URI that the daemon itself opens: without the way to it. */
-function driverUri({ driver, path, params }: Parts, own: readonly LibraryParam[]): string {
-  const passedOn = new URLSearchParams(params);
-  for (const name of own) passedOn.delete(name);
-  return `${driver}://${path}${passedOn.size === 0 ? "" : `?${passedOn.toString()}`}`;
+/** What the other host's shell takes for nothing of its own. */
+const PLAIN_URI = /^[a-z0-9:/?&=.,_%+-]+$/i;
+const USER = /^[a-z_][a-z0-9._-]{0,63}$/i;
+
+function sshTarget(parts: UriParts, readOnly: boolean): SshTarget {
+  const own = ["socket", "mode", "keyfile", "known_hosts"] as const;
+  refuseParams(parts, own);
+  const { driver, path, params, user } = parts;
+  if (user !== "" && !USER.test(user))
+    throw wrong(parts, "what stands before the @ cannot be the name of a user");
+  const mode = params.get("mode");
+  const [socket, keyFile, knownHosts] = [
+    plainPath(parts, "socket"),
+    plainPath(parts, "keyfile"),
+    plainPath(parts, "known_hosts"),
+  ];
+  if (path === "/session" && socket === undefined)
+    throw wrong(parts, "a session's daemon there needs its socket");
+  const sockets =
+    socket === undefined ? unixSockets({ driver, path, mode: mode ?? "auto", readOnly }) : [socket];
+  const uri = driverUri(parts, own);
+  const helperUri = socket === undefined && mode === null ? uri : undefined;
+  if (helperUri !== undefined && !PLAIN_URI.test(helperUri))
+    throw wrong(parts, "its parameters are not plain");
+  return {
+    transport: "ssh",
+    driverUri: uri,
+    host: checkedHost(parts),
+    port: checkedPort(parts),
+    user: user === "" ? undefined : user,
+    keyFile,
+    knownHosts,
+    helperUri,
+    sockets,
+    readOnly,
+  };
 }
 
-function refuseParams(parts: Parts, known: readonly LibraryParam[]): void {
-  const unknown = LIBRARY_PARAMS.find((name) => parts.params.has(name) && !known.includes(name));
-  if (unknown === undefined) return;
-  throw wrong(parts, `the parameter "${unknown}" is not supported with the transport ${parts.transport}`);
-}
-
-function checkedHost(parts: Parts): string {
-  const { host } = parts;
-  if (isIPv4(host) || isIPv6(host) || HOST_NAME.test(host)) return host;
-  throw wrong(parts, host === "" ? "it names no host" : `"${host}" cannot be the name of a host`);
-}
-
-function checkedPort(parts: Parts): number | undefined {
-  if (parts.port === "") return undefined;
-  const port = Number(parts.port);
-  if (port < 1 || port > 65_535) throw wrong(parts, `${parts.port} is no port`);
-  return port;
-}
-
-function wrong({ uri }: Parts, why: string): LibvirtCallError {
-  return new LibvirtCallError("argument", `"${uri}" cannot be opened: ${why}`);
+/** Source: virnettlscontext.c, virNetTLSContextLocateCredentials. */
+function pkiOf(parts: UriParts): PkiFiles {
+  const folder = checkedPath(parts, "pkipath");
+  if (folder === undefined) return SYSTEM_PKI;
+  const file = (name: string): string => join(folder, name);
+  return {
+    ca: file("cacert.pem"),
+    crl: file("cacrl.pem"),
+    cert: file("clientcert.pem"),
+    key: file("clientkey.pem"),
+  };
 }

@@ -44,7 +44,7 @@ export async function connectTcp(target: TcpTarget, deadline: AbortSignal): Prom
 }
 
 /** The error of a host that cannot be reached, with the system's code in it. */
-function unreachable(target: string, error: unknown): LibvirtCallError {
+export function unreachable(target: string, error: unknown): LibvirtCallError {
   return new LibvirtCallError(
     "no socket",
     `no libvirt daemon is reached at ${target} (${errorCodeOf(error)})`,

@@ -37,7 +37,7 @@ export async function makeKvmHost(
   const settings = defaultSettings(runDirectory);
   const platform = new KvmPlatform({
     open: async (signal) => wrap(await libvirtd.open(signal)),
-    openPeer: async (uri, signal) => {
+    openPeer: async ({ uri }, signal) => {
       const other = others.get(uri);
       if (other === undefined)
         throw new LibvirtCallError("no socket", `no libvirt daemon is reached at ${uri}`);

@@ -1,8 +1,8 @@
 import { ERROR_CODE, LibvirtError } from "../../../src/libvirt/errors.ts";
 
 /** An error reply as libvirtd sends it. */
-export function libvirtError(procedure: string, code: number, message: string): LibvirtError {
-  const nothing = { domain: 10, level: 2, str1: null, str2: null, str3: null, int1: 0, int2: 0 };
+export function libvirtError(procedure: string, code: number, message: string, domain = 10): LibvirtError {
+  const nothing = { domain, level: 2, str1: null, str2: null, str3: null, int1: 0, int2: 0 };
   return new LibvirtError(procedure, { ...nothing, code, message });
 }
 

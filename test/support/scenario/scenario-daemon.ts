@@ -7,6 +7,7 @@ import type { RegistrationStore } from "../../../daemon/registration-store.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
+import type { OpenPeer } from "../../../src/kvm/peers.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
 import type { KvmSettings } from "../../../src/kvm/settings.ts";
 import type { Log } from "../../../src/log.ts";
@@ -15,7 +16,7 @@ import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
-  readonly openPeer: (uri: string, signal: AbortSignal) => Promise<Hypervisor>;
+  readonly openPeer: OpenPeer;
   readonly store: RegistrationStore;
   readonly migrations: MemoryMigrations;
   readonly engine: Engine;

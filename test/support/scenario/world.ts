@@ -55,7 +55,7 @@ export class World {
   async startDaemon(): Promise<void> {
     this.#daemon = await startScenarioDaemon({
       open: (signal) => this.libvirtd.open(signal),
-      openPeer: (uri) => Promise.reject(new Error(`no such peer in scenarios: ${uri}`)),
+      openPeer: ({ uri }) => Promise.reject(new Error(`no such peer in scenarios: ${uri}`)),
       store: this.#store,
       migrations: this.#migrations,
       engine: this.#engine,

@@ -26,6 +26,40 @@ describe("agentErrorOf", () => {
     expect(isNoAnswer(cause)).toBe(false);
   });
 
+  // recorded with libvirt 9.0 and QEMU 7.2, but for sanlock's, which is from lock_driver_sanlock.c
+  it.each([
+    [
+      "virtlockd",
+      87,
+      51,
+      "resource busy: Lockspace resource '305e21956bd10b82a9a67ef59dab2e1a9f06603538227d01d994d003d048dddd' is locked",
+    ],
+    ["sanlock", 87, 42, "resource busy: Failed to acquire lock: error -243"],
+    [
+      "QEMU",
+      1,
+      10,
+      'internal error: process exited while connecting to monitor: 2026-11-25T23:12:44.666486Z qemu-system-x86_64: -device {"driver":"virtio-blk-pci"}: Failed to get "write" lock\nIs another process using the image [/d.img]?',
+    ],
+  ])("says what a lock held by %s means", (_who, number, domain, words) => {
+    const message = agentErrorOf(
+      libvirtError("create", number, words, domain),
+      "start of guest web1",
+    ).message;
+
+    expect(message).toBe(
+      `start of guest web1: ${words}: a disk of it is locked, so another host may run this guest, or another guest uses that disk: find out which before anything is forced`,
+    );
+  });
+
+  it("takes no other busy resource for a locked disk", () => {
+    const busy = libvirtError("create", 87, "resource busy: a network");
+
+    expect(agentErrorOf(busy, "start of guest web1").message).toBe(
+      "start of guest web1: resource busy: a network",
+    );
+  });
+
   it.each([
     ["timed out", "TIMED_OUT"],
     ["cancelled", "CANCELLED"],

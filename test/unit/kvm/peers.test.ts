@@ -26,8 +26,8 @@ beforeEach(() => {
   ]);
   peers = new Peers({
     uris: () => new Map([...byUri.keys()].map((uri) => [uri.slice(11, 16), uri])),
-    open: async (uri, signal) => {
-      opened.push(uri);
+    open: async ({ uri, readOnly }, signal) => {
+      opened.push(readOnly ? `${uri} for reading` : uri);
       const libvirtd = byUri.get(uri);
       if (libvirtd === undefined) throw new LibvirtCallError("argument", uri);
       return libvirtd.open(signal);
@@ -115,7 +115,7 @@ describe("a look at a peer", () => {
 
     expect(await read(randomUUID())).toEqual({
       kind: "unreadable",
-      reason: "reading the libvirtd of node2 did not end within 3000 ms",
+      reason: "reading the libvirtd of node2 at qemu+tcp://node2/system did not end within 3000 ms",
     });
     expect(clock.now).toBe(3000);
   });
@@ -124,7 +124,7 @@ describe("a look at a peer", () => {
     await read(node2.define("web1", CODE.booted).uuid);
     await read(randomUUID());
 
-    expect(opened).toHaveLength(2);
+    expect(opened).toEqual(["qemu+tcp://node2/system for reading", "qemu+tcp://node2/system for reading"]);
     expect(node2.sessions).toBe(0);
   });
 
@@ -159,6 +159,7 @@ describe("a connection to a peer", () => {
     const session = await clock.until(peers.connect("node2", never));
 
     expect(session.closed).toBe(false);
+    expect(opened).toEqual(["qemu+tcp://node2/system"]);
     await session.close();
   });
 

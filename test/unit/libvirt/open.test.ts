@@ -125,6 +125,7 @@ describe("openConnection", () => {
 
     expect(error).toMatchObject({ kind: "auth" });
     expect(String(error)).toMatch(/SASL.*auth_unix_rw/);
+    expect(String(error)).toContain(daemon.socketPath);
     await vi.waitFor(() => expect(daemon.client.socket.destroyed).toBe(true));
   });
 

@@ -43,6 +43,66 @@ describe("findTarget", () => {
     expect(findTarget(uri, false)).toMatchObject({ transport: "tcp", host, port });
   });
 
+  it("takes TLS for a host without a transport, as libvirt does", () => {
+    expect(findTarget("qemu://node2/system", false)).toMatchObject({
+      transport: "tls",
+      driverUri: "qemu:///system",
+      host: "node2",
+      port: 16_514,
+      pki: {
+        ca: "/etc/pki/CA/cacert.pem",
+        crl: "/etc/pki/CA/cacrl.pem",
+        cert: "/etc/pki/libvirt/clientcert.pem",
+        key: "/etc/pki/libvirt/private/clientkey.pem",
+      },
+    });
+  });
+
+  it("looks for certificates where the URI says", () => {
+    expect(findTarget("qemu+tls://node2:7/system?pkipath=/pki/a%20b&other=1", false)).toMatchObject({
+      driverUri: "qemu:///system?other=1",
+      port: 7,
+      pki: {
+        ca: "/pki/a b/cacert.pem",
+        crl: "/pki/a b/cacrl.pem",
+        cert: "/pki/a b/clientcert.pem",
+        key: "/pki/a b/clientkey.pem",
+      },
+    });
+  });
+
+  it("leaves to ssh's own configuration what the URI does not say", () => {
+    expect(findTarget("qemu+ssh://node2/system", false)).toEqual({
+      transport: "ssh",
+      driverUri: "qemu:///system",
+      host: "node2",
+      port: undefined,
+      user: undefined,
+      keyFile: undefined,
+      knownHosts: undefined,
+      helperUri: "qemu:///system",
+      sockets: ["/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock"],
+      readOnly: false,
+    });
+  });
+
+  it("goes without libvirt's helper to a socket that the URI names, as libvirt does", () => {
+    const uri = "qemu+ssh://kvm@node2:2222/system?socket=/run/a&keyfile=/k/id&known_hosts=/k/hosts";
+
+    expect(findTarget(uri, true)).toEqual({
+      transport: "ssh",
+      driverUri: "qemu:///system",
+      host: "node2",
+      port: 2222,
+      user: "kvm",
+      keyFile: "/k/id",
+      knownHosts: "/k/hosts",
+      helperUri: undefined,
+      sockets: ["/run/a"],
+      readOnly: true,
+    });
+  });
+
   it.each([
     "",
     "qemu",
@@ -57,6 +117,26 @@ describe("findTarget", () => {
     "qemu+tcp://node2:x/system",
     "qemu+tcp://me@node2/system",
     "qemu+tcp://node2/system?socket=/tmp/a",
+    "qemu+tcp://node2/system?pkipath=/pki",
+    "qemu+tls://node2/system?pkipath=pki",
+    "qemu+tls://me@node2/system",
+    "qemu+tls:///system",
+    "qemu+ssh:///system",
+    "qemu+ssh://-oProxyCommand=x/system",
+    "qemu+ssh://node2;id/system",
+    "qemu+ssh://-oProxyCommand=x@node2/system",
+    "qemu+ssh://a'b@node2/system",
+    "qemu+ssh://me:secret@node2/system",
+    "qemu+ssh://node2/system?socket=/tmp/a'b",
+    "qemu+ssh://node2/system?socket=/tmp/$(id)",
+    "qemu+ssh://node2/system?socket=/tmp/a%20b",
+    "qemu+ssh://node2/system?socket=a",
+    "qemu+ssh://node2/system?keyfile=%2Fk%2F%25h",
+    "qemu+ssh://node2/system?known_hosts=-x",
+    "qemu+ssh://node2/sys`id`tem",
+    "qemu+ssh://node2/system?no_verify=1",
+    "qemu+ssh://node2/system?command=/tmp/x",
+    "qemu+ssh://node2/session",
     "qemu+unix://node2/system",
     "qemu+unix://me@/system",
     "qemu:///system?mode=x",
@@ -71,11 +151,25 @@ describe("findTarget", () => {
   });
 });
 
+describe("a refusal", () => {
+  it.each([
+    "qemu+ssh://me:hunter2@node2/system",
+    "qemu+tcp://me:hunter2@node2/system",
+    "qemu+ssh://:hunter2@/",
+  ])("does not repeat what may be a password in %s", (uri) => {
+    expect(() => findTarget(uri, false)).toThrow(LibvirtCallError);
+    expect(() => findTarget(uri, false)).not.toThrow("hunter2");
+  });
+});
+
 describe("targetName", () => {
   it.each([
     ["qemu+unix:///system?socket=/tmp/a", "/tmp/a"],
     ["qemu+tcp://node2/system", "tcp node2:16509"],
     ["qemu+tcp://[::1]:7/system", "tcp [::1]:7"],
+    ["qemu://node2/system", "tls node2:16514"],
+    ["qemu+ssh://node2/system", "ssh node2"],
+    ["qemu+ssh://me@node2:22/system", "ssh me@node2:22"],
   ])("calls %s %s", (uri, name) => {
     expect(targetName(findTarget(uri, false))).toBe(name);
   });
