@@ -6,6 +6,7 @@ import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { type Call, type OperationParts, requireKvm } from "./operations.ts";
+import { vmConfigSync } from "./vmconfigsync.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
 type ActionName = "guestmigrated" | "vmconfigsync" | "DevScan";
@@ -30,7 +31,7 @@ type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => 
 /** A new action is a row here, its course in a file of its own. */
 const ACTIONS: Readonly<Record<ActionName, Action>> = {
   guestmigrated: () => refuse("action guestmigrated is not available in this version of vcskvmguestd"),
-  vmconfigsync: () => refuse("action vmconfigsync is not available in this version of vcskvmguestd"),
+  vmconfigsync: vmConfigSync,
   DevScan: () =>
     refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),
 };

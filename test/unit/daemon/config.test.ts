@@ -48,8 +48,16 @@ const DEFAULTS = {
     keepaliveIntervalS: 5,
     keepaliveCount: 3,
   },
-  kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {}, doubleStart: "warn" },
+  kvm: {
+    guestPowerOff: "fault",
+    autostart: "clear",
+    shutdown: "acpi",
+    managedSave: "restore",
+    states: {},
+    doubleStart: "warn",
+  },
   peers: {},
+  sync: { secrets: false, versions: 3 },
   limits: {},
 };
 
@@ -72,9 +80,11 @@ kvm:
   guestPowerOff: intentional
   autostart: warn
   shutdown: agent
+  managedSave: refuse
   states: { "paused (I/O error)": OFFLINE }
   doubleStart: strict
 peers: { node2: { uri: "qemu+tcp://node2/system" } }
+sync: { secrets: true, versions: 0 }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -109,10 +119,12 @@ describe("loadConfig", () => {
         guestPowerOff: "intentional",
         autostart: "warn",
         shutdown: "agent",
+        managedSave: "refuse",
         states: { "paused (I/O error)": "OFFLINE" },
         doubleStart: "strict",
       },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
+      sync: { secrets: true, versions: 0 },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
   });

@@ -46,6 +46,7 @@ describe("a reading", () => {
       uuid,
       source: "platform",
       ended: undefined,
+      saved: "no",
     });
   });
 
