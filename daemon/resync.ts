@@ -21,13 +21,13 @@ export async function withResync<T>(
   { record, log }: Resyncing,
   start: (onResynced: () => void) => Promise<T>,
 ): Promise<T> {
-  let isResynced = false;
+  const noted = { isResynced: false };
   try {
     return await start(() => {
-      isResynced = true;
+      noted.isResynced = true;
     });
   } finally {
-    if (isResynced) void reset(engine, record.registration.resource, log);
+    if (noted.isResynced) void reset(engine, record.registration.resource, log);
   }
 }
 

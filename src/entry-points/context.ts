@@ -21,7 +21,7 @@ export interface OnlineContext extends GuestContext {
   /** That the guest was saved on this host, if somebody saw it. */
   readonly savedRecord: SavedRecord | undefined;
   /** Asks the engine where the resource was ONLINE last. */
-  lastOnline(signal: AbortSignal): Promise<LastOnline>;
+  readonly lastOnline: (signal: AbortSignal) => Promise<LastOnline>;
 }
 
 /** What clean needs beside it. */

@@ -40,16 +40,16 @@ export class DefinitionCopier {
     if (performance.now() < memory.noDefinitionBefore)
       throw new AgentError("TIMED_OUT", `${doing}: libvirt still owes the answer to the last question`);
     const flags = settings().sync.secrets ? XML.INACTIVE | XML.SECURE : XML.INACTIVE;
-    let isAsked = false;
+    const question = { isAsked: false };
     try {
       return await lane.use(PATIENCE_MS, signal, async (session) => {
-        isAsked = true;
+        question.isAsked = true;
         const { uuid, id } = await session.lookupByName(guest, { signal });
         return { text: await session.getXml(uuid, flags, { signal }), active: id >= 0 };
       });
     } catch (error) {
       const isLate = signal.aborted && hasCode(signal.reason, "TIMED_OUT");
-      if (isAsked && isLate) memory.noDefinitionBefore = performance.now() + HANG_PAUSE_MS;
+      if (question.isAsked && isLate) memory.noDefinitionBefore = performance.now() + HANG_PAUSE_MS;
       throwIfAborted(signal);
       throw agentErrorOf(error, doing);
     }

@@ -38,6 +38,10 @@ function bringOnline(delayAfterGuestOnlineS = 5, signal = new AbortController().
   );
 }
 
+function fail(): Promise<never> {
+  return Promise.reject(new AgentError("REFUSED", "told to fail"));
+}
+
 describe("online of a stopped guest", () => {
   it("prepares, proves that nothing is left, looks at other systems, notes the start, starts once, and claims", async () => {
     expect(await bringOnline()).toBe(5);
@@ -93,7 +97,7 @@ describe("online of a stopped guest", () => {
   it.each(["prepare", "proveStopped", "refuseIfElsewhere", "start"] as const)(
     "fails when %s does",
     async (deed) => {
-      platform.deeds[deed] = (): Promise<never> => Promise.reject(new AgentError("REFUSED", "told to fail"));
+      platform.deeds[deed] = fail;
 
       expect(await errorOf(bringOnline())).toMatchObject({ code: "REFUSED", message: "told to fail" });
       expect(platform.count("claim")).toBe(0);
