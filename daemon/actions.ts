@@ -7,6 +7,7 @@ import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runGuestMigrated } from "./guest-migrated.ts";
 import { type Call, type OperationParts, requireKvm } from "./operations.ts";
+import { vmConfigSync } from "./vmconfigsync.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
 type ActionName = "guestmigrated" | "vmconfigsync" | "DevScan";
@@ -31,7 +32,7 @@ type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => 
 /** A new action is a row here, its course in a file of its own. */
 const ACTIONS: Readonly<Record<ActionName, Action>> = {
   guestmigrated: runGuestMigrated,
-  vmconfigsync: () => refuse("action vmconfigsync is not available in this version of vcskvmguestd"),
+  vmconfigsync: vmConfigSync,
   DevScan: () =>
     refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),
 };

@@ -31,6 +31,7 @@ const kvm = z.strictObject({
   guestPowerOff: z.enum(["fault", "intentional"]).default("fault"),
   autostart: z.enum(["clear", "warn"]).default("clear"),
   shutdown: z.enum(["acpi", "agent"]).default("acpi"),
+  managedSave: z.enum(["restore", "discard", "refuse"]).default("restore"),
   states: z.record(z.string(), answers).default({}),
   doubleStart: z.enum(["warn", "strict"]).default("warn"),
 });
@@ -55,6 +56,11 @@ const peers = z
   .record(z.string().min(1).max(255), z.strictObject({ uri: z.string().min(1).max(1024) }))
   .refine((record) => Object.keys(record).length <= 64, "must be 64 systems at most");
 
+const sync = z.strictObject({
+  secrets: z.boolean().default(false),
+  versions: z.int().min(0).max(99).default(3),
+});
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
@@ -76,6 +82,7 @@ export const configSchema = z.strictObject({
   migration: migration.prefault({}),
   sites: sites.default({}),
   peers: peers.default({}),
+  sync: sync.prefault({}),
   limits: limits.prefault({}),
 });
 

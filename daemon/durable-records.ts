@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../src/agent-error.ts";
+import { syncFolder, TEMPORARY_SUFFIX, writeDurably } from "../src/durable-file.ts";
 import type { Log } from "../src/log.ts";
-import { syncFolder, TEMPORARY_SUFFIX, writeDurably } from "./durable-file.ts";
 
 /** Keeps records of one kind on disk, one small file each. */
 export interface DurableRecords<T> {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { AgentError } from "../src/agent-error.ts";
 import { withDeadline } from "../src/deadline.ts";
 import type { Engine } from "../src/engine.ts";
+import { printable } from "../src/tuples.ts";
 
 /** What is kept of the command's output; its errors are one line. */
 const OUTPUT_AT_MOST = 65_536;
@@ -34,6 +35,17 @@ export function haresEngine(options: () => HaresOptions): Engine {
     async value(resource, attribute, signal) {
       const output = await run(options(), ["-value", resource, attribute, options().system], signal);
       return output.trim();
+    },
+    async lastOnline(resource, signal) {
+      const { system } = options();
+      const last = (await run(options(), ["-value", resource, "LastOnline"], signal)).trim();
+      if (last === system) return { kind: "here" };
+      if (last === "") return { kind: "unknown", reason: "LastOnline is empty" };
+      return { kind: "elsewhere", system: printable(last) };
+    },
+    async modifyHere(resource, attribute, value, signal) {
+      const { system } = options();
+      await run(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
     },
   };
 }

@@ -121,6 +121,7 @@ function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): 
   return {
     ...kvm,
     overrides,
+    sync: config.sync,
     uri,
     runDirectory,
     peers: peerUris(config),

@@ -2,8 +2,9 @@ import { AgentError, hasCode } from "../src/agent-error.ts";
 import { type Attributes, environmentOf } from "../src/attributes.ts";
 import type { Engine } from "../src/engine.ts";
 import { currentAttributes, isEngineSilent, warnOfShortDelays } from "../src/entry-points/attr-changed.ts";
-import { clean } from "../src/entry-points/clean.ts";
+import { clean, ranHere } from "../src/entry-points/clean.ts";
 import type { GuestContext, StopResult } from "../src/entry-points/context.ts";
+import { saveDefinition, takeDefinition } from "../src/entry-points/definition-copy.ts";
 import { monitor } from "../src/entry-points/monitor.ts";
 import { offline } from "../src/entry-points/offline.ts";
 import { online } from "../src/entry-points/online.ts";
@@ -14,6 +15,7 @@ import { monitorExitCode, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources, lastAnswerOf } from "./answer-facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+import { withResync } from "./resync.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -94,7 +96,7 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
   const exitCode = await operate(parts, call, "online", signal, async (inTurn) => {
     await refuseIfDoubtful(parts, attributes.guestName, inTurn);
     await parts.book.change(record, { stopping: false });
-    return onlineDurably(parts, call, inTurn);
+    return withResync(parts.engine, call, (onResynced) => onlineDurably(parts, call, onResynced, inTurn));
   });
   parts.arrivals.over(record.registration.resource);
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
@@ -127,14 +129,22 @@ async function refuseIfDoubtful(
 }
 
 /** Whatever becomes of this process, the next one knows that a start may still happen. */
-async function onlineDurably(parts: OperationParts, call: Call, signal: AbortSignal): Promise<number> {
+async function onlineDurably(
+  parts: OperationParts,
+  call: Call,
+  onResynced: () => void,
+  signal: AbortSignal,
+): Promise<number> {
   const { record } = call;
+  const { resource, saved: savedRecord } = record.registration;
   const answered = async () => {
     if (record.registration.starting) await parts.book.change(record, { starting: false });
   };
   const onStarting = () => parts.book.change(record, { starting: true });
   try {
-    const exitCode = await online({ ...contextOf(parts, call), onStarting }, signal);
+    const lastOnline = (limit: AbortSignal) => parts.engine.lastOnline(resource, limit);
+    const context = { ...contextOf(parts, call), onStarting, onResynced, savedRecord, lastOnline };
+    const exitCode = await online(context, signal);
     await answered();
     return exitCode;
   } catch (error) {
@@ -145,7 +155,9 @@ async function onlineDurably(parts: OperationParts, call: Call, signal: AbortSig
 
 /** Asks the guest to stop and waits for it. */
 export function runOffline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
-  return stop(parts, call, "offline", signal, (inTurn) => offline(contextOf(parts, call), inTurn));
+  return stop(parts, call, { name: "offline", ranHere: false }, signal, (inTurn) =>
+    offline(contextOf(parts, call), inTurn),
+  );
 }
 
 /** Ends the guest by force, and with it whatever else runs for it. */
@@ -155,7 +167,7 @@ export function runClean(
   reason: number | undefined,
   signal: AbortSignal,
 ): Promise<Result> {
-  return stop(parts, call, "clean", signal, (inTurn) =>
+  return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, (inTurn) =>
     clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,
@@ -209,16 +221,21 @@ export function requireKvm(resource: string, attributes: Attributes): void {
 async function stop(
   parts: OperationParts,
   call: Call,
-  name: "offline" | "clean",
+  { name, ranHere: surely }: { readonly name: "offline" | "clean"; readonly ranHere: boolean },
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<StopResult>,
 ): Promise<Result> {
   const { record } = call;
   record.onlineUntil = 0;
+  const ran = surely || record.registration.lastAnswer?.state.kind === "ONLINE";
   const { stopped } = await operate(parts, call, name, signal, async (inTurn) => {
     await parts.book.change(record, { stopping: true });
+    const context = contextOf(parts, call);
+    const definition = await takeDefinition(context, ran, call.budgetMs, inTurn);
     const result = await work(inTurn);
-    if (result.stopped) await stopEnded(parts, call, name);
+    if (!result.stopped) return result;
+    await stopEnded(parts, call, name);
+    await saveDefinition(context, definition, call.budgetMs, inTurn);
     return result;
   });
   record.awaited = { online: false, until: performance.now() + MONITOR_MS };
@@ -226,15 +243,16 @@ async function stop(
 }
 
 /**
- * Only clean brings out a start that libvirt has not answered. What is recorded of a migration is over too, but for a doubt:
- * that the guest is stopped here says nothing of the other host.
+ * Only clean brings out a start that libvirt has not answered, and what it ended is not gone on with. What is recorded
+ * of a migration is over too, but for a doubt: that the guest is stopped here says nothing of the other host.
  */
 async function stopEnded(
   { book, migrations }: OperationParts,
   { record, attributes }: Call,
   name: "offline" | "clean",
 ): Promise<void> {
-  await book.change(record, name === "clean" ? { stopping: false, starting: false } : { stopping: false });
+  const cleaned = { stopping: false, starting: false, saved: undefined };
+  await book.change(record, name === "clean" ? cleaned : { stopping: false });
   const migration = migrations.get(attributes.guestName);
   if (migration?.kind === "left" || migration?.kind === "lost") await migrations.forget(attributes.guestName);
 }

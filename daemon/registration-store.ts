@@ -26,6 +26,7 @@ const fileSchema = z.strictObject({
   starting: z.boolean(),
   uuid: optional,
   lastAnswer: z.strictObject({ state, active: z.boolean(), lostRun: z.number().optional() }).optional(),
+  saved: z.strictObject({ uuid: text, at: text }).optional(),
   attributes: z.strictObject({
     guestName: text,
     delayAfterGuestOnlineS: z.number(),

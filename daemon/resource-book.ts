@@ -6,6 +6,7 @@ import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
 import { guestKey, type Registration } from "../src/resource.ts";
 import { sameState, stateText } from "../src/resource-state.ts";
+import type { SavedRecord } from "../src/saved-memory.ts";
 import type { RegistrationStore } from "./registration-store.ts";
 
 /** A registration that is not on disk by then is waited for no longer: the guest comes first. */
@@ -99,17 +100,27 @@ export class ResourceBook {
     record.onlineUntil = 0;
     record.lastReading = undefined;
     record.heartbeat = UNARMED;
-    const fresh = { lastAnswer: undefined, stopping: false, starting: false, uuid: undefined };
+    const fresh = {
+      lastAnswer: undefined,
+      stopping: false,
+      starting: false,
+      uuid: undefined,
+      saved: undefined,
+    };
     return this.change(record, { attributes, ...fresh });
   }
 
-  /** Keeps what a reading proves for a later process: the guest's UUID, and that an unanswered start has happened. */
+  /**
+   * Keeps what a reading proves for a later process: the guest's UUID, that an unanswered start has happened, and that
+   * the guest was saved here.
+   */
   learn(record: ResourceRecord, reading: Reading): void {
-    const { starting, uuid } = record.registration;
+    const { starting, uuid, saved: known } = record.registration;
     const started = starting && reading.active === true && record.operation === undefined;
     const isNewUuid = reading.uuid !== undefined && reading.uuid !== uuid;
-    if (!started && !isNewUuid) return;
-    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid });
+    const saved = savedRecord(reading, known);
+    if (!started && !isNewUuid && saved === known) return;
+    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid, saved });
   }
 
   /** Starts anew with a resource: it is watched, and the engine has been told nothing yet. */
@@ -195,6 +206,13 @@ export class ResourceBook {
       this.#log.error({ resource, err: error }, "registration cannot be written, a restart would lose it");
     }
   }
+}
+
+/** A guest that was saved stays so until it is seen to have run, or to have ended, in any other way. */
+function savedRecord({ saved, uuid }: Reading, known: SavedRecord | undefined): SavedRecord | undefined {
+  if (saved === "unknown") return known;
+  if (saved === "no" || uuid === undefined) return undefined;
+  return known?.uuid === uuid ? known : { uuid, at: new Date().toISOString() };
 }
 
 function newRecord(registration: Registration): ResourceRecord {

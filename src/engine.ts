@@ -1,3 +1,5 @@
+import type { LastOnline } from "./saved-memory.ts";
+
 /** What the agent asks of the cluster engine outside the entry points. */
 export interface Engine {
   /**
@@ -20,4 +22,18 @@ export interface Engine {
    * @throws {AgentError} PLATFORM_DOWN or REFUSED
    */
   value(resource: string, attribute: string, signal: AbortSignal): Promise<string>;
+
+  /**
+   * Where the resource was ONLINE last, by the engine's own book-keeping.
+   *
+   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   */
+  lastOnline(resource: string, signal: AbortSignal): Promise<LastOnline>;
+
+  /**
+   * Sets a scalar attribute for this system alone; the attribute has to be a local one, and the configuration writable.
+   *
+   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   */
+  modifyHere(resource: string, attribute: string, value: string, signal: AbortSignal): Promise<void>;
 }

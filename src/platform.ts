@@ -2,6 +2,7 @@ import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
 import type { MigrationEnd, MigrationPlan } from "./migration.ts";
 import type { ResourceState } from "./resource-state.ts";
+import type { SavedMemory } from "./saved-memory.ts";
 
 /** One look at one guest on this host: what the platform said, translated, with the words for the operator. */
 export interface Reading {
@@ -25,6 +26,21 @@ export interface Reading {
   readonly source: "platform" | "emulator";
   /** How the guest's last run here ended, in words, when that is known. */
   readonly ended: string | undefined;
+  /** Whether that run ended with its memory saved; unknown: it does not run, and why is forgotten. */
+  readonly saved: "yes" | "no" | "unknown";
+}
+
+/** A guest's definition as its next start would use it, in the platform's own format. */
+export interface GuestDefinition {
+  readonly text: string;
+  /** Whether the guest held an emulator here when it was taken. */
+  readonly active: boolean;
+}
+
+/** What `prepare` did. */
+export interface Prepared {
+  /** The definition was taken over from SyncDir because ResyncVMCfg asked for it. */
+  readonly resynced: boolean;
 }
 
 /** What a platform publishes. Hints only: the listener reads the state itself. */
@@ -110,10 +126,19 @@ export interface Platform {
   nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void>;
 
   /** Brings the definition in place that the attributes ask for. Never touches an active guest. */
-  prepare(attributes: Attributes, signal: AbortSignal): Promise<void>;
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
 
-  /** Starts a defined guest; succeeds when it is active already. Waits for a start that an earlier call left behind. */
+  /** The guest's memory, when it lies saved on this host. */
+  savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined>;
+
+  /**
+   * Boots a defined guest; succeeds when it is active already. Waits for a start that an earlier call left behind. What
+   * lies saved of its memory is removed, whenever it came there.
+   */
   start(guest: string, signal: AbortSignal): Promise<void>;
+
+  /** As start, but the guest goes on from its saved memory where there is one. */
+  restore(guest: string, signal: AbortSignal): Promise<void>;
 
   /** Resumes a paused guest or wakes a sleeping one. */
   wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void>;
@@ -127,6 +152,20 @@ export interface Platform {
    * @throws {AgentError} STILL_RUNNING when it cannot be proved that no emulator of this guest is left
    */
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
+
+  /** @throws {AgentError} GUEST_NOT_FOUND, PLATFORM_DOWN, TIMED_OUT */
+  takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition>;
+
+  /**
+   * Brings the copy in SyncDir up to date.
+   *
+   * @throws {AgentError} REFUSED, BAD_ATTRIBUTE, TIMED_OUT: the copy that was there is as it was
+   */
+  saveDefinition(
+    attributes: Attributes,
+    definition: GuestDefinition,
+    signal: AbortSignal,
+  ): Promise<"written" | "unchanged">;
 
   /** Throws STILL_RUNNING when an emulator of this guest exists on this host. */
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;

@@ -1,5 +1,6 @@
 import type { LastAnswer } from "./answer.ts";
 import { type Attributes, environmentOf } from "./attributes.ts";
+import type { SavedRecord } from "./saved-memory.ts";
 
 /** What is kept of a resource across restarts of the daemon. */
 export interface Registration {
@@ -14,6 +15,8 @@ export interface Registration {
   /** The UUID that the platform gave last. */
   readonly uuid?: string | undefined;
   readonly lastAnswer?: LastAnswer | undefined;
+  /** That the guest's memory was saved on this host, while it has not run here since. */
+  readonly saved?: SavedRecord | undefined;
 }
 
 /** The key of the guest's queue: one guest of one environment, whatever resources name it. */

@@ -12,39 +12,68 @@ export interface XmlElement {
 /** The largest document that is read; the largest domain definitions in the field have some 100 KiB. */
 export const XML_LIMIT_BYTES = 1_048_576;
 
+/** Elements and attributes together: some ten times the largest definition. More would hold up the process for seconds. */
+const PARTS_AT_MOST = 30_000;
+
+/** A definition has some ten levels. */
+const LEVELS_AT_MOST = 100;
+
 /**
- * Parses XML from outside. Document types are refused, so no entity can be declared, expanded or fetched.
+ * Parses XML from outside. Document types are refused, so no entity can be declared, expanded or fetched; size, number
+ * of parts and depth are bounded.
  *
  * @param source names the document in messages: a path or a URL
- * @throws {AgentError} PROTOCOL with the parser's own words, line and column
+ * @throws {AgentError} PROTOCOL with the line where it is known, and the parser's own words
  */
 export async function parseXml(text: string, source: string): Promise<XmlElement> {
   if (Buffer.byteLength(text) > XML_LIMIT_BYTES) {
     throw new AgentError("PROTOCOL", `${source}: is larger than ${XML_LIMIT_BYTES} bytes`);
   }
   if (text.trim() === "") throw new AgentError("PROTOCOL", `${source}: is empty`);
-  if (/<!DOCTYPE|<!ENTITY/i.test(text)) {
+  const declaration = text.search(/<!DOCTYPE|<!ENTITY/i);
+  if (declaration >= 0) {
     throw new AgentError(
       "PROTOCOL",
-      `${source}: holds a document type or entity declaration, which is not accepted`,
+      `${source}: line ${lineAt(text, declaration)}: holds a document type or entity declaration, which is not accepted`,
     );
   }
-  let parsed: unknown;
+  const parsed = await parse(text, source);
+  const root = isRecord(parsed) ? Object.values(parsed)[0] : undefined;
+  const element = elementOf(root, source, 1);
+  if (element === undefined) throw new AgentError("PROTOCOL", `${source}: holds no element`);
+  return element;
+}
+
+/** The line of a place in a text, as editors count: the first is 1. */
+export function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+async function parse(text: string, source: string): Promise<unknown> {
+  let parts = 0;
+  const count = (name: string): string => {
+    parts += 1;
+    if (parts <= PARTS_AT_MOST) return name;
+    throw new AgentError("PROTOCOL", `${source}: holds more than ${PARTS_AT_MOST} elements and attributes`);
+  };
   try {
-    parsed = await parseStringPromise(text, {
+    return await parseStringPromise(text, {
       explicitRoot: true,
       explicitChildren: true,
       preserveChildrenOrder: true,
       explicitCharkey: true,
+      tagNameProcessors: [count],
+      attrNameProcessors: [count],
     });
   } catch (error) {
-    const words = error instanceof Error ? error.message.replace(/\s+/g, " ") : "";
-    throw new AgentError("PROTOCOL", `${source}: is no well-formed XML: ${words}`, { cause: error });
+    if (error instanceof AgentError) throw error;
+    const words = error instanceof Error ? error.message : "";
+    // the parser counts lines from 0, and says where in lines of its own
+    const line = /\nLine: (\d+)/.exec(words)?.[1];
+    const place = line === undefined ? "" : `line ${Number(line) + 1}: `;
+    const why = words.split("\n")[0] ?? "";
+    throw new AgentError("PROTOCOL", `${source}: ${place}is no well-formed XML: ${why}`, { cause: error });
   }
-  const root = isRecord(parsed) ? Object.values(parsed)[0] : undefined;
-  const element = elementOf(root);
-  if (element === undefined) throw new AgentError("PROTOCOL", `${source}: holds no element`);
-  return element;
 }
 
 /** The first child of this name. */
@@ -52,8 +81,11 @@ export function childOf(element: XmlElement, name: string): XmlElement | undefin
   return element.children.find((child) => child.name === name);
 }
 
-function elementOf(node: unknown): XmlElement | undefined {
+function elementOf(node: unknown, source: string, level: number): XmlElement | undefined {
   if (!isRecord(node)) return undefined;
+  if (level > LEVELS_AT_MOST) {
+    throw new AgentError("PROTOCOL", `${source}: is nested deeper than ${LEVELS_AT_MOST} levels`);
+  }
   const name = node["#name"];
   if (typeof name !== "string") return undefined;
   const children = Array.isArray(node["$$"]) ? node["$$"] : [];
@@ -61,7 +93,9 @@ function elementOf(node: unknown): XmlElement | undefined {
     name,
     attributes: attributesOf(node["$"]),
     text: typeof node["_"] === "string" ? node["_"].trim() : "",
-    children: children.map(elementOf).filter((child) => child !== undefined),
+    children: children
+      .map((child) => elementOf(child, source, level + 1))
+      .filter((child) => child !== undefined),
   };
 }
 

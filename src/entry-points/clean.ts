@@ -10,6 +10,14 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [5, "monitor hung"],
 ]);
 
+/** Reasons that concern a resource that was ONLINE here: the others come of an online. Source: the same. */
+const AFTER_ONLINE: ReadonlySet<number> = new Set([0, 1, 4, 5]);
+
+/** True when the reason tells that the guest ran here before: its definition here is the one that it ran with. */
+export function ranHere(reason: number | undefined): boolean {
+  return reason !== undefined && AFTER_ONLINE.has(reason);
+}
+
 /**
  * Ends the guest by force, for whatever reason, and returns only when that is proved.
  *

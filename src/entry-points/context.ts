@@ -2,6 +2,7 @@ import type { AnswerFacts } from "../answer.ts";
 import type { Attributes } from "../attributes.ts";
 import type { Log } from "../log.ts";
 import type { Platform, Reading } from "../platform.ts";
+import type { LastOnline, SavedRecord } from "../saved-memory.ts";
 
 /** What every entry point of one resource works with. */
 export interface GuestContext {
@@ -15,6 +16,12 @@ export interface GuestContext {
 export interface OnlineContext extends GuestContext {
   /** Called before the start is asked: from then on it may happen, whatever becomes of the answer. */
   onStarting(): Promise<void>;
+  /** Called when the definition was taken over from SyncDir: ResyncVMCfg has been obeyed. */
+  onResynced(): void;
+  /** That the guest was saved on this host, if somebody saw it. */
+  readonly savedRecord: SavedRecord | undefined;
+  /** Asks the engine where the resource was ONLINE last. */
+  readonly lastOnline: (signal: AbortSignal) => Promise<LastOnline>;
 }
 
 /** What clean needs beside it. */

@@ -2,6 +2,7 @@ import { AgentError, hasCode } from "../agent-error.ts";
 import { abortError } from "../deadline.ts";
 import type { Reading } from "../platform.ts";
 import type { GuestContext, OnlineContext } from "./context.ts";
+import { goesOnFromMemory } from "./saved-memory.ts";
 
 /** Exit codes are eight bits: a longer delay before the first monitor cannot be handed to the framework. */
 const LARGEST_EXIT_CODE = 255;
@@ -23,12 +24,16 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
     await bringBack(context, before, signal);
     return 0;
   }
-  await platform.prepare(attributes, signal);
+  const { resynced } = await platform.prepare(attributes, signal);
+  if (resynced) context.onResynced();
   // an emulator that the hypervisor has lost sight of still holds the guest's disks
   await platform.proveStopped(attributes.guestName, signal);
   await platform.refuseIfElsewhere(attributes.guestName, signal);
+  const goesOn = await goesOnFromMemory(context, signal);
   await context.onStarting();
-  await platform.start(attributes.guestName, signal);
+  await (goesOn
+    ? platform.restore(attributes.guestName, signal)
+    : platform.start(attributes.guestName, signal));
   log.info({}, "guest started");
   await platform.claim(attributes.guestName, signal);
   return delayCode(context, signal);

@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { AgentError, messageOf } from "../agent-error.ts";
-import { childOf, parseXml, XML_LIMIT_BYTES } from "../xml.ts";
+import { printable } from "../tuples.ts";
+import { childOf, lineAt, parseXml, XML_LIMIT_BYTES } from "../xml.ts";
 
 /** A domain definition from a file, proved to be that of one guest. */
 export interface Definition {
@@ -12,11 +13,17 @@ export interface Definition {
 /**
  * Reads a definition and checks that it is the guest's own.
  *
- * @throws {AgentError} BAD_ATTRIBUTE naming the file when it is missing, unreadable, broken or another guest's
+ * @param links whether the path itself may be a symbolic link
+ * @throws {AgentError} BAD_ATTRIBUTE naming the file, and the line where one is to blame, when it is missing,
+ *   unreadable, broken or another guest's
  */
-export async function readDefinition(path: string, guest: string): Promise<Definition> {
+export async function readDefinition(
+  path: string,
+  guest: string,
+  links: "followed" | "refused" = "followed",
+): Promise<Definition> {
   try {
-    const xml = await readBounded(path);
+    const xml = await readBounded(path, links === "followed" ? 0 : constants.O_NOFOLLOW);
     return { xml, uuid: await checkedUuid(xml, path, guest) };
   } catch (error) {
     throw new AgentError("BAD_ATTRIBUTE", `guest configuration: ${messageOf(error)}`, { cause: error });
@@ -39,7 +46,7 @@ export async function withUuid(
   if (definition.uuid !== undefined) {
     throw new AgentError(
       "BAD_ATTRIBUTE",
-      `guest configuration: ${path}: holds UUID ${definition.uuid}, but guest ${guest} is known here as ${known}`,
+      `guest configuration: ${path}: ${lineOf(definition.xml, "uuid")}holds UUID ${definition.uuid}, but guest ${guest} is known here as ${known}`,
     );
   }
   const xml = definition.xml.replace(/<domain(\s[^>]*)?>/, (tag) => `${tag}<uuid>${known}</uuid>`);
@@ -53,8 +60,8 @@ export async function withUuid(
 }
 
 /** Only a regular file of bounded size is read; without O_NONBLOCK the open of a pipe would wait for a writer. */
-async function readBounded(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+async function readBounded(path: string, flags: number): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags).catch((error: unknown) => {
     throw new AgentError("BAD_ATTRIBUTE", `${path}: cannot be opened: ${messageOf(error)}`, { cause: error });
   });
   try {
@@ -71,10 +78,22 @@ async function readBounded(path: string): Promise<string> {
 async function checkedUuid(xml: string, path: string, guest: string): Promise<string | undefined> {
   const root = await parseXml(xml, path);
   if (root.name !== "domain")
-    throw new AgentError("BAD_ATTRIBUTE", `${path}: is a <${root.name}>, not a <domain>`);
+    throw new AgentError(
+      "BAD_ATTRIBUTE",
+      `${path}: ${lineOf(xml, root.name)}is a <${root.name}>, not a <domain>`,
+    );
   const name = childOf(root, "name")?.text;
   if (name !== guest) {
-    throw new AgentError("BAD_ATTRIBUTE", `${path}: defines guest "${name ?? ""}", not "${guest}"`);
+    throw new AgentError(
+      "BAD_ATTRIBUTE",
+      `${path}: ${lineOf(xml, "name")}defines guest "${printable(name ?? "")}", not "${guest}"`,
+    );
   }
   return childOf(root, "uuid")?.text.toLowerCase();
+}
+
+/** Where the first element of a name stands; empty when there is none. */
+function lineOf(xml: string, element: string): string {
+  const at = xml.indexOf(`<${element}`);
+  return at < 0 ? "" : `line ${lineAt(xml, at)}: `;
 }

@@ -32,6 +32,8 @@ export interface GuestMemory {
   noAgentBefore: number;
   /** Until then no resume is tried: the last one hangs in libvirt. */
   noResumeBefore: number;
+  /** Until then its definition is not asked for: the last question hangs in libvirt. */
+  noDefinitionBefore: number;
 }
 
 /** What vital signs have to remember from one look to the next. */
@@ -67,6 +69,7 @@ export class GuestMemories {
         noJobBefore: 0,
         noAgentBefore: 0,
         noResumeBefore: 0,
+        noDefinitionBefore: 0,
       };
       this.#byName.set(guest, memory);
     }

@@ -90,6 +90,8 @@ export interface Hypervisor {
   migrateSetMaxDowntime(uuid: string, downtimeMs: number, options?: Limits): Promise<void>;
   migrateStartPostCopy(uuid: string, options?: Limits): Promise<void>;
   abortJob(uuid: string, options?: Limits): Promise<void>;
+  getXml(uuid: string, flags: number, options?: Limits): Promise<string>;
+  hasManagedSave(uuid: string, options?: Limits): Promise<boolean>;
   create(uuid: string, flags: number, options?: Limits): Promise<DomainRef>;
   defineXml(xml: string, flags: number, options?: Limits): Promise<DomainRef>;
   destroy(uuid: string, flags: number, options?: Limits): Promise<void>;

@@ -31,6 +31,8 @@ export interface LaneOptions {
   readonly onLost?: (reason: CloseWords) => void;
   /** Whether the operator reads of this lane's connections at the usual log level. */
   readonly speaks: boolean;
+  /** Calls at a time, four unless it says less: each that blocks may hold one of libvirtd's few workers. */
+  readonly callsAtOnce?: number;
   readonly log: Log;
 }
 
@@ -115,7 +117,7 @@ export class Lane {
 
   /** Calls that were given up occupy libvirtd until their reply comes, which nobody announces here. */
   #hasRoom(session: Hypervisor): boolean {
-    return Math.max(this.#granted, session.inFlight) < CALLS_AT_ONCE;
+    return Math.max(this.#granted, session.inFlight) < (this.#options.callsAtOnce ?? CALLS_AT_ONCE);
   }
 
   /** A connection on which nothing but given-up calls is left serves nobody any more. */

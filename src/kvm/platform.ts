@@ -1,18 +1,23 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
+import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan } from "../migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
   Finding,
+  GuestDefinition,
   Platform,
   PlatformEvents,
+  Prepared,
   Reading,
   StopBudget,
 } from "../platform.ts";
+import type { SavedMemory } from "../saved-memory.ts";
 import { type Causes, createCauses } from "./causes.ts";
+import { DefinitionCopier } from "./definition-copier.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { GuestAgent } from "./guest-agent.ts";
 import { GuestMemories } from "./guest-memory.ts";
@@ -24,6 +29,7 @@ import { type OpenPeer, Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
 import type { KvmSettings } from "./settings.ts";
+import { SharedStorage } from "./shared-storage.ts";
 import { ShutdownRequester } from "./shutdown-requester.ts";
 import { StalledDomains } from "./stalled-domains.ts";
 import { Starter } from "./starter.ts";
@@ -32,6 +38,9 @@ import { Stopper } from "./stopper.ts";
 /** Source: libvirt-domain.h, virDomainEventID: life cycle, reboot. */
 const LIFECYCLE = 0;
 const REBOOT = 1;
+
+/** Low-priority calls that may hang hold few of libvirtd's workers, which others' calls need. */
+const COPIES_AT_ONCE = 2;
 
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
@@ -61,6 +70,7 @@ export class KvmPlatform implements Platform {
   readonly #migrator: Migrator;
   readonly #stalled: StalledDomains;
   readonly #agent: GuestAgent;
+  readonly #copier: DefinitionCopier;
 
   constructor({ open, openPeer, settings, log }: KvmPlatformOptions) {
     this.#log = log;
@@ -82,13 +92,16 @@ export class KvmPlatform implements Platform {
       lane("destroy"),
       lane("agent"),
     ];
-    this.#others = [slow, start, shutdown, destroyLane, agent];
+    const copy = new Lane({ name: "copy", speaks: false, callsAtOnce: COPIES_AT_ONCE, open, log });
+    this.#others = [slow, start, shutdown, destroyLane, agent, copy];
+    const storage = new SharedStorage();
     const parts = { causes: this.#causes, memories: this.#memories, settings, log };
     this.#reader = new Reader({ ...parts, watch: this.#watch, slow });
     this.#starter = new Starter({ ...parts, lane: start });
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
-    this.#preparer = new Preparer({ ...parts, lane: slow });
+    this.#preparer = new Preparer({ ...parts, lane: slow, storage });
+    this.#copier = new DefinitionCopier({ ...parts, lane: copy, storage });
     const peers = new Peers({ uris: () => settings().peers, open: openPeer });
     this.#elsewhere = new Elsewhere({ ...parts, lane: slow, peers });
     const ends = new MigrationEnds({ ...parts, slow, destroyLane, peers });
@@ -123,12 +136,20 @@ export class KvmPlatform implements Platform {
     this.events.off("changed", wake);
   }
 
-  prepare(attributes: Attributes, signal: AbortSignal): Promise<void> {
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
     return this.#preparer.prepare(attributes, signal);
   }
 
+  savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined> {
+    return this.#starter.savedMemory(guest, signal);
+  }
+
   start(guest: string, signal: AbortSignal): Promise<void> {
-    return this.#starter.start(guest, signal);
+    return this.#starter.start(guest, CREATE.FORCE_BOOT, signal);
+  }
+
+  restore(guest: string, signal: AbortSignal): Promise<void> {
+    return this.#starter.start(guest, 0, signal);
   }
 
   wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void> {
@@ -141,6 +162,18 @@ export class KvmPlatform implements Platform {
 
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
     return this.#stopper.destroy(guest, budget, signal);
+  }
+
+  takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition> {
+    return this.#copier.take(guest, signal);
+  }
+
+  saveDefinition(
+    attributes: Attributes,
+    definition: GuestDefinition,
+    signal: AbortSignal,
+  ): Promise<"written" | "unchanged"> {
+    return this.#copier.save(attributes, definition, signal);
   }
 
   proveStopped(guest: string, signal: AbortSignal): Promise<void> {

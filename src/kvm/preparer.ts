@@ -1,58 +1,86 @@
 import { access, constants, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AgentError, messageOf } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
-import { orAbort, throwIfAborted } from "../deadline.ts";
+import { throwIfAborted, withDeadline } from "../deadline.ts";
 import { isNoDomain } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
-import type { Finding } from "../platform.ts";
-import { readDefinition, withUuid } from "./definition.ts";
+import type { Finding, Prepared } from "../platform.ts";
+import { type Definition, readDefinition, withUuid } from "./definition.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { DomainRef, Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import type { KvmSettings } from "./settings.ts";
+import type { SharedStorage } from "./shared-storage.ts";
+import { copyPath } from "./sync-folder.ts";
 
 /** Waiting for a session or for room on it. */
 const PATIENCE_MS = 5000;
 
+/** Storage that takes longer to give a file of some KiB hangs, and the guest is not kept waiting for it. */
+const READ_MS = 5000;
+
 export interface PreparerParts {
   readonly lane: Lane;
+  readonly storage: SharedStorage;
   readonly memories: GuestMemories;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
 
+/** A file that a guest is to be defined from. */
+interface Source {
+  readonly path: string;
+  /** GuestConfigFilePath is the administrator's own, a link in SyncDir may be anybody's. */
+  readonly links: "followed" | "refused";
+  readonly resyncs: boolean;
+}
+
 /** Brings definitions in place, keeps libvirt's autostart away, and checks what a resource needs. */
 export class Preparer {
   readonly #parts: PreparerParts;
-  /** Paths outside the agent's own that are being looked at. */
-  readonly #looking = new Set<string>();
 
   constructor(parts: PreparerParts) {
     this.#parts = parts;
   }
 
   /** See Platform.prepare. A file that cannot be used is no failure while libvirt has a definition. */
-  async prepare(attributes: Attributes, signal: AbortSignal): Promise<void> {
-    const { guestName: guest, guestConfigFilePath: path } = attributes;
+  async prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
+    const { guestName: guest } = attributes;
     const known = await this.#lookup(guest, signal);
-    if (path === undefined) {
-      if (known !== undefined) return;
-      throw new AgentError(
-        "GUEST_NOT_FOUND",
-        `guest ${guest} is not defined on this host and GuestConfigFilePath is not set: define it, or set the path`,
-      );
+    const failures: unknown[] = [];
+    for (const source of this.#sourcesOf(attributes)) {
+      try {
+        await this.#define(guest, source, known, signal);
+        return { resynced: source.resyncs };
+      } catch (error) {
+        throwIfAborted(signal);
+        failures.push(error);
+        const fields = { guest, path: source.path, err: error };
+        if (known === undefined) continue;
+        this.#parts.log.warn(fields, "guest configuration file is not used, the existing definition is");
+        break;
+      }
     }
-    try {
-      await this.#define(guest, path, known, signal);
-    } catch (error) {
-      throwIfAborted(signal);
-      if (known === undefined) throw error;
-      this.#parts.log.warn(
-        { guest, path, err: error },
-        "guest configuration file is not used, the existing definition is",
-      );
-    }
+    if (known !== undefined) return { resynced: false };
+    if (failures.length > 0) throw failures[0];
+    throw new AgentError(
+      "GUEST_NOT_FOUND",
+      `guest ${guest} is not defined on this host and GuestConfigFilePath is not set: define it, or set the path`,
+    );
+  }
+
+  /** In the order in which they are tried; the next one only where libvirt has no definition to fall back on. */
+  #sourcesOf({ guestName: guest, guestConfigFilePath, syncDir, resyncVmCfg }: Attributes): readonly Source[] {
+    const sources: Source[] = [];
+    if (resyncVmCfg && syncDir !== undefined)
+      sources.push({ path: copyPath(syncDir, guest), links: "refused", resyncs: true });
+    if (resyncVmCfg && syncDir === undefined)
+      this.#parts.log.warn({ guest }, "ResyncVMCfg is set without SyncDir, there is nothing to take over");
+    if (guestConfigFilePath !== undefined)
+      sources.push({ path: guestConfigFilePath, links: "followed", resyncs: false });
+    return sources;
   }
 
   /** See Platform.claim. */
@@ -78,7 +106,7 @@ export class Preparer {
   async validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
     const { guestName: guest, guestConfigFilePath: path, syncDir } = attributes;
     const checks = [this.#checkGuest(guest, path, signal)];
-    if (syncDir !== undefined) checks.push(this.#read(syncDir, () => checkFolder(syncDir), signal));
+    if (syncDir !== undefined) checks.push(this.#read(syncDir, syncDir, () => checkFolder(syncDir), signal));
     const found = await Promise.all(checks.map((check) => check.catch(asFinding)));
     return found.filter((finding) => finding !== undefined);
   }
@@ -89,7 +117,7 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<Finding | undefined> {
     const known = await this.#lookup(guest, signal);
-    if (path !== undefined) await this.#read(path, () => readDefinition(path, guest), signal);
+    if (path !== undefined) await this.#readDefinition(guest, { path, links: "followed" }, signal);
     if (known !== undefined || path !== undefined) return undefined;
     return {
       level: "warn",
@@ -99,11 +127,12 @@ export class Preparer {
 
   async #define(
     guest: string,
-    path: string,
+    source: Source,
     known: DomainRef | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const definition = await this.#read(path, () => readDefinition(path, guest), signal);
+    const { path } = source;
+    const definition = await this.#readDefinition(guest, source, signal);
     const xml = known === undefined ? definition.xml : await withUuid(definition, known.uuid, path, guest);
     try {
       await this.#use(signal, async (session) => {
@@ -128,13 +157,18 @@ export class Preparer {
     }
   }
 
-  /** A hung file system takes one of Node's few file threads for good; a second look would take the next. */
-  async #read<T>(path: string, look: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#looking.has(path))
-      throw new AgentError("TIMED_OUT", `${path}: still does not answer, its storage hangs`);
-    this.#looking.add(path);
-    const looked = look().finally(() => this.#looking.delete(path));
-    return orAbort(looked, signal);
+  #readDefinition(
+    guest: string,
+    { path, links }: Pick<Source, "path" | "links">,
+    signal: AbortSignal,
+  ): Promise<Definition> {
+    return this.#read(path, dirname(path), () => readDefinition(path, guest, links), signal);
+  }
+
+  #read<T>(path: string, folder: string, look: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return withDeadline(READ_MS, `reading ${path}`, [signal], (limit) =>
+      this.#parts.storage.use(folder, limit, look),
+    );
   }
 
   #use<T>(signal: AbortSignal, work: (session: Hypervisor) => Promise<T>): Promise<T> {

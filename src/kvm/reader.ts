@@ -225,6 +225,7 @@ export class Reader {
       uuid: facts.uuid,
       source: "emulator",
       ended: undefined,
+      saved: "no",
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { SavedMemoryPolicy } from "../saved-memory.ts";
 import type { StateOverrides } from "./state-table.ts";
 
 /** What the configuration decides for this platform; read anew at each use, so that a reload takes effect. */
@@ -15,6 +16,14 @@ export interface KvmSettings {
   readonly doubleStart: "warn" | "strict";
   /** How virsh names this host's libvirt. */
   readonly uri: string;
+  /** What online does with the memory of a guest that was saved: see savedMemoryVerdict. */
+  readonly managedSave: SavedMemoryPolicy;
+  readonly sync: {
+    /** Whether passwords of displays are in the copies of definitions. */
+    readonly secrets: boolean;
+    /** How many earlier copies are kept. */
+    readonly versions: number;
+  };
   /** libvirt's folder of QEMU pid files. */
   readonly runDirectory: string;
   readonly migration: MigrationSettings;

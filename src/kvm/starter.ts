@@ -2,10 +2,12 @@ import { AgentError, messageOf } from "../agent-error.ts";
 import { orAbort, throwIfAborted } from "../deadline.ts";
 import { isOperationInvalid, LibvirtCallError } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
+import type { SavedMemory } from "../saved-memory.ts";
 import type { Causes } from "./causes.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Lane } from "./lane.ts";
+import type { KvmSettings } from "./settings.ts";
 
 /** Waiting for a session. */
 const PATIENCE_MS = 5000;
@@ -17,6 +19,7 @@ export interface StarterParts {
   readonly lane: Lane;
   readonly causes: Causes;
   readonly memories: GuestMemories;
+  readonly settings: () => KvmSettings;
   readonly log: Log;
 }
 
@@ -28,18 +31,35 @@ export class Starter {
     this.#parts = parts;
   }
 
-  /** See Platform.start. */
-  async start(guest: string, signal: AbortSignal): Promise<void> {
+  /**
+   * See Platform.start and Platform.restore.
+   *
+   * @param flags with FORCE_BOOT libvirt itself removes saved memory in the moment of the start: nothing comes between
+   */
+  async start(guest: string, flags: number, signal: AbortSignal): Promise<void> {
     const memory = this.#parts.memories.of(guest);
     if (memory.pendingStart !== undefined) {
       await orAbort(memory.pendingStart, signal);
       return;
     }
     memory.startAnswered = false;
-    const started = this.#create(guest, signal);
+    const started = this.#create(guest, flags, signal);
     memory.pendingStart = started;
     void this.#followUp(guest, started, signal);
     await orAbort(started, signal);
+  }
+
+  /** See Platform.savedMemory. */
+  async savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined> {
+    try {
+      return await this.#parts.lane.use(PATIENCE_MS, signal, async (session) => {
+        const { uuid } = await session.lookupByName(guest, { signal });
+        const isThere = await session.hasManagedSave(uuid, { signal });
+        return isThere ? { uuid, policy: this.#parts.settings().managedSave } : undefined;
+      });
+    } catch (error) {
+      throw agentErrorOf(error, `looking for saved memory of guest ${guest}`);
+    }
   }
 
   /** What is known of a start when it has ended, whoever still waits for it. */
@@ -71,12 +91,12 @@ export class Starter {
   }
 
   /** The caller's signal ends the way to the call, not the call itself. */
-  async #create(guest: string, signal: AbortSignal): Promise<void> {
+  async #create(guest: string, flags: number, signal: AbortSignal): Promise<void> {
     try {
       await this.#parts.lane.use(PATIENCE_MS, signal, async (session) => {
         const { uuid } = await session.lookupByName(guest, { signal });
         throwIfAborted(signal); // from here on nothing can take it back
-        await session.create(uuid, 0, { timeoutMs: START_MS });
+        await session.create(uuid, flags, { timeoutMs: START_MS });
       });
     } catch (error) {
       if (isOperationInvalid(error) && (await this.#isActive(guest, signal))) return;

@@ -59,6 +59,7 @@ export class Translator {
       uuid,
       source: "platform",
       ended,
+      saved: savedBy(words, verdict.active),
     };
   }
 
@@ -90,6 +91,7 @@ export class Translator {
       uuid: memory.uuid,
       source: "platform",
       ended,
+      saved: "no",
     };
   }
 
@@ -129,6 +131,12 @@ function movedOf(
 function movedByEnd(ended: EndCause): Reading["moved"] {
   if (ended === "migrated away") return "away";
   return ended === "crashed or killed at the hand-over of a migration" ? "unclear" : undefined;
+}
+
+/** libvirt forgets the reason when it is restarted, but not the memory that it saved. */
+function savedBy({ text }: DomainWords, active: boolean | undefined): Reading["saved"] {
+  if (text === "shut off (saved)") return "yes";
+  return active === undefined || text === "shut off (unknown)" ? "unknown" : "no";
 }
 
 function sentence(words: DomainWords, why: string, ended: string | undefined): string {

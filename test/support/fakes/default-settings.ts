@@ -10,6 +10,8 @@ export function defaultSettings(runDirectory: string): ChangeableSettings {
     guestPowerOff: "fault",
     autostart: "clear",
     shutdown: "acpi",
+    managedSave: "restore",
+    sync: { secrets: false, versions: 3 },
     uri: "qemu:///system",
     peers: new Map(),
     doubleStart: "warn",

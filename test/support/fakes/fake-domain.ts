@@ -75,6 +75,12 @@ export class FakeDomain {
   control = { state: 0, details: 0, stateTimeMs: 0 };
   /** Whether a guest that is let go on fails at its disk again. */
   diskFails = false;
+  /** Whether its memory lies saved in libvirt's own folder. */
+  isSaved = false;
+  /** Whether its last start went on from saved memory. */
+  wasRestored = false;
+  /** The password of its display. */
+  password: string | undefined;
   /** What a start fails with while set. */
   startFailure: string | undefined;
 

@@ -1,5 +1,6 @@
 import { AgentError } from "../../../src/agent-error.ts";
 import type { Engine } from "../../../src/engine.ts";
+import type { LastOnline } from "../../../src/saved-memory.ts";
 
 /** An engine that does as it is told and remembers what it was asked. */
 export class FakeEngine implements Engine {
@@ -7,6 +8,9 @@ export class FakeEngine implements Engine {
   readonly values = new Map<string, string>();
   /** Systems beside this one on which a resource is ONLINE; one that is not in it is ONLINE nowhere. */
   readonly elsewhere = new Map<string, readonly string[]>();
+  /** `web1_res ResyncVMCfg 0`: values that were set for this system. */
+  readonly modified: string[] = [];
+  whereLast: LastOnline = { kind: "here" };
   /** What every call fails with while set. */
   trouble: AgentError | undefined;
   /** Is awaited by each probe after it was noted. */
@@ -28,5 +32,14 @@ export class FakeEngine implements Engine {
     const value = this.values.get(attribute);
     if (value !== undefined) return Promise.resolve(value);
     return Promise.reject(new AgentError("REFUSED", `${resource} has no attribute ${attribute}`));
+  }
+
+  lastOnline(): Promise<LastOnline> {
+    return this.trouble === undefined ? Promise.resolve(this.whereLast) : Promise.reject(this.trouble);
+  }
+
+  async modifyHere(resource: string, attribute: string, value: string): Promise<void> {
+    this.modified.push(`${resource} ${attribute} ${value}`);
+    if (this.trouble !== undefined) throw this.trouble;
   }
 }

@@ -89,8 +89,16 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("getJobStats", options, () => this.#libvirtd.jobOf(uuid));
   }
 
-  create(uuid: string, _flags: number, options?: Limits): Promise<DomainRef> {
-    return this.#call("create", options, () => this.#libvirtd.create(uuid));
+  getXml(uuid: string, flags: number, options?: Limits): Promise<string> {
+    return this.#call("getXml", options, () => this.#libvirtd.xmlOf(uuid, flags));
+  }
+
+  hasManagedSave(uuid: string, options?: Limits): Promise<boolean> {
+    return this.#call("hasManagedSave", options, () => this.#libvirtd.of(uuid).isSaved);
+  }
+
+  create(uuid: string, flags: number, options?: Limits): Promise<DomainRef> {
+    return this.#call("create", options, () => this.#libvirtd.create(uuid, flags));
   }
 
   defineXml(xml: string, _flags: number, options?: Limits): Promise<DomainRef> {

@@ -133,9 +133,19 @@ export class FakeLibvirtd {
     return { type: 2, params: new Map([["operation", job === "outgoing" ? 5 : 4]]) };
   }
 
-  async create(uuid: string): Promise<DomainRef> {
+  /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */
+  xmlOf(uuid: string, flags: number): string {
+    const { name, password } = this.of(uuid);
+    const secret = password === undefined || (flags & 1) === 0 ? "" : ` passwd='${password}'`;
+    return `<domain><name>${name}</name><uuid>${uuid}</uuid><devices><graphics type='vnc'${secret}/></devices></domain>`;
+  }
+
+  /** FORCE_BOOT is 8. Source: libvirt-domain.h, virDomainCreateFlags. */
+  async create(uuid: string, flags = 0): Promise<DomainRef> {
     const domain = this.of(uuid);
     if (domain.isActive) throw invalid("create", "domain is already running");
+    domain.wasRestored = domain.isSaved && (flags & 8) === 0;
+    domain.isSaved = false;
     const starting = new AbortController();
     domain.starting = starting;
     try {

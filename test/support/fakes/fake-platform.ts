@@ -7,18 +7,27 @@ import type {
   AgentAnswer,
   AgentQuestion,
   Finding,
+  GuestDefinition,
   Platform,
   PlatformEvents,
+  Prepared,
   Reading,
   StopBudget,
 } from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
+import type { SavedMemory } from "../../../src/saved-memory.ts";
 
 /** Methods of the platform that a test can replace. */
 export interface Deeds {
   read(guest: string, signal: AbortSignal): Promise<Reading>;
-  prepare(attributes: Attributes, signal: AbortSignal): Promise<void>;
+  prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
   start(guest: string, signal: AbortSignal): Promise<void>;
+  takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition>;
+  saveDefinition(
+    attributes: Attributes,
+    definition: GuestDefinition,
+    signal: AbortSignal,
+  ): Promise<"written" | "unchanged">;
   wake(guest: string, how: "paused" | "asleep", signal: AbortSignal): Promise<void>;
   requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
@@ -42,6 +51,7 @@ export function aReading(changes: Partial<Reading> = {}): Reading {
     uuid: undefined,
     source: "platform",
     ended: undefined,
+    saved: "no",
     ...changes,
   };
 }
@@ -60,6 +70,8 @@ export class FakePlatform implements Platform {
   /** What every reading fails with while set. */
   trouble: AgentError | undefined;
   findings: readonly Finding[] = [];
+  /** The memory that lies saved of every guest. */
+  memory: SavedMemory | undefined;
 
   run(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -91,9 +103,18 @@ export class FakePlatform implements Platform {
     this.events.off("changed", wake);
   }
 
-  async prepare(attributes: Attributes, signal: AbortSignal): Promise<void> {
+  async prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
     this.calls.push(`prepare ${attributes.guestName}`);
-    await this.deeds.prepare?.(attributes, signal);
+    return (await this.deeds.prepare?.(attributes, signal)) ?? { resynced: false };
+  }
+
+  savedMemory(): Promise<SavedMemory | undefined> {
+    return Promise.resolve(this.memory);
+  }
+
+  async restore(guest: string, signal: AbortSignal): Promise<void> {
+    this.calls.push(`restore ${guest}`);
+    await this.deeds.start?.(guest, signal);
   }
 
   async start(guest: string, signal: AbortSignal): Promise<void> {
@@ -114,6 +135,20 @@ export class FakePlatform implements Platform {
   async destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
     this.calls.push(`destroy ${guest} ${budget.patienceMs}`);
     await this.deeds.destroy?.(guest, budget, signal);
+  }
+
+  async takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition> {
+    this.calls.push(`takeDefinition ${guest}`);
+    return this.deeds.takeDefinition?.(guest, signal) ?? { text: `definition of ${guest}`, active: true };
+  }
+
+  async saveDefinition(
+    attributes: Attributes,
+    definition: GuestDefinition,
+    signal: AbortSignal,
+  ): Promise<"written" | "unchanged"> {
+    this.calls.push(`saveDefinition ${attributes.syncDir}/${attributes.guestName}`);
+    return this.deeds.saveDefinition?.(attributes, definition, signal) ?? "written";
   }
 
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {

@@ -5,8 +5,10 @@ import type { MigrationEnd } from "../../../src/migration.ts";
 import type {
   AgentAnswer,
   Finding,
+  GuestDefinition,
   Platform,
   PlatformEvents,
+  Prepared,
   Reading,
   StopBudget,
 } from "../../../src/platform.ts";
@@ -95,8 +97,32 @@ export class ModelPlatform implements Platform {
     });
   }
 
-  async prepare(_attributes: object, signal: AbortSignal): Promise<void> {
+  async prepare(_attributes: object, signal: AbortSignal): Promise<Prepared> {
     await this.#reach(signal);
+    return { resynced: false };
+  }
+
+  async savedMemory(_guest: string, signal: AbortSignal): Promise<undefined> {
+    await this.#reach(signal);
+  }
+
+  async takeDefinition(_guest: string, signal: AbortSignal): Promise<GuestDefinition> {
+    await this.#reach(signal);
+    return { text: "<domain/>", active: this.isAlive };
+  }
+
+  async saveDefinition(
+    _attributes: object,
+    _definition: GuestDefinition,
+    signal: AbortSignal,
+  ): Promise<"written"> {
+    if (this.isAlive) this.breaches.push("a definition is copied before the guest is stopped");
+    await this.#reach(signal);
+    return "written";
+  }
+
+  restore(guest: string, signal: AbortSignal): Promise<void> {
+    return this.start(guest, signal);
   }
 
   async start(_guest: string, signal: AbortSignal): Promise<void> {

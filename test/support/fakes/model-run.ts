@@ -126,7 +126,7 @@ export class ModelRun {
     const before = { wasAlive: this.#platform.isAlive, changes: this.#platform.changes };
     const args = requestArguments(
       RESOURCE,
-      { GuestName: "web1" },
+      { GuestName: "web1", SyncDir: "/sync" },
       { timeoutS, ...(name === "clean" ? { reason: 1 } : {}) },
     );
     const { exitCode } = await this.#dispatcher.handle({

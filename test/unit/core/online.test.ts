@@ -30,9 +30,16 @@ function bringOnline(delayAfterGuestOnlineS = 5, signal = new AbortController().
       platform,
       log,
       onStarting: async () => void platform.calls.push("noted as starting"),
+      onResynced: () => void platform.calls.push("noted as resynced"),
+      savedRecord: undefined,
+      lastOnline: async () => ({ kind: "here" }),
     },
     signal,
   );
+}
+
+function fail(): Promise<never> {
+  return Promise.reject(new AgentError("REFUSED", "told to fail"));
 }
 
 describe("online of a stopped guest", () => {
@@ -90,7 +97,7 @@ describe("online of a stopped guest", () => {
   it.each(["prepare", "proveStopped", "refuseIfElsewhere", "start"] as const)(
     "fails when %s does",
     async (deed) => {
-      platform.deeds[deed] = () => Promise.reject(new AgentError("REFUSED", "told to fail"));
+      platform.deeds[deed] = fail;
 
       expect(await errorOf(bringOnline())).toMatchObject({ code: "REFUSED", message: "told to fail" });
       expect(platform.count("claim")).toBe(0);

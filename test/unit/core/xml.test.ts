@@ -39,7 +39,7 @@ describe("parseXml", () => {
     await expect(parseXml(text, "/x.xml")).rejects.toThrow(
       new AgentError(
         "PROTOCOL",
-        "/x.xml: holds a document type or entity declaration, which is not accepted",
+        "/x.xml: line 1: holds a document type or entity declaration, which is not accepted",
       ),
     );
   });
@@ -61,7 +61,14 @@ describe("parseXml", () => {
     const failed = parseXml(text, "/x.xml");
 
     await expect(failed).rejects.toThrow(AgentError);
-    await expect(failed).rejects.toThrow(/^\/x\.xml: is no well-formed XML: .+/);
+    await expect(failed).rejects.toThrow(/^\/x\.xml: line 1: is no well-formed XML: .+/);
+  });
+
+  it.each([
+    ["<domain>\n<name>web1</name>\n<os>\n</domain>", 4],
+    ["<domain>\n\n<!DOCTYPE x><name/></domain>", 3],
+  ])("names the line of the mistake in %j", async (text, line) => {
+    await expect(parseXml(text, "/x.xml")).rejects.toThrow(new RegExp(`^/x\\.xml: line ${line}: `));
   });
 
   it("refuses a document that is too large, without parsing it", async () => {
@@ -72,14 +79,36 @@ describe("parseXml", () => {
     );
   });
 
-  it("ends on a document nested deeply", async () => {
-    const depth = 5000;
+  it.each([
+    [
+      "nested deeper than any definition",
+      "<a>".repeat(101) + "</a>".repeat(101),
+      "is nested deeper than 100 levels",
+    ],
+    [
+      "nested so deeply that a stack would not hold it",
+      "<a>".repeat(14_000) + "</a>".repeat(14_000),
+      "is nested deeper than 100 levels",
+    ],
+    [
+      "of more elements than any definition",
+      `<a>${"<b/>".repeat(30_000)}</a>`,
+      "holds more than 30000 elements and attributes",
+    ],
+    [
+      "of more attributes than any definition",
+      `<a ${Array.from({ length: 30_000 }, (_, at) => `x${at}=""`).join(" ")}/>`,
+      "holds more than 30000 elements and attributes",
+    ],
+  ])("refuses a document %s", async (_what, text, words) => {
+    await expect(parseXml(text, "/x.xml")).rejects.toThrow(new AgentError("PROTOCOL", `/x.xml: ${words}`));
+  });
 
-    const root = await parseXml("<a>".repeat(depth) + "</a>".repeat(depth), "f").catch(
-      (error: unknown) => error,
-    );
+  it("takes a document as deep and as wide as a definition can be", async () => {
+    const deep = "<a>".repeat(99) + "</a>".repeat(99);
 
-    expect(root).toBeDefined();
+    expect((await parseXml(`<a>${deep}</a>`, "f")).name).toBe("a");
+    expect((await parseXml(`<a>${"<b x='1'/>".repeat(10_000)}</a>`, "f")).children).toHaveLength(10_000);
   });
 
   it("throws nothing but AgentError on mutilated definitions", async () => {

@@ -48,10 +48,18 @@ const DEFAULTS = {
     keepaliveIntervalS: 5,
     keepaliveCount: 3,
   },
-  kvm: { guestPowerOff: "fault", autostart: "clear", shutdown: "acpi", states: {}, doubleStart: "warn" },
+  kvm: {
+    guestPowerOff: "fault",
+    autostart: "clear",
+    shutdown: "acpi",
+    managedSave: "restore",
+    states: {},
+    doubleStart: "warn",
+  },
   peers: {},
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
+  sync: { secrets: false, versions: 3 },
   limits: {},
 };
 
@@ -74,6 +82,7 @@ kvm:
   guestPowerOff: intentional
   autostart: warn
   shutdown: agent
+  managedSave: refuse
   states: { "paused (I/O error)": OFFLINE }
   doubleStart: strict
 peers: { node2: { uri: "qemu+tcp://node2/system" } }
@@ -86,6 +95,7 @@ migration:
   postCopy: true
   encrypt: true
 sites: { east: [node1, node2] }
+sync: { secrets: true, versions: 0 }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -120,6 +130,7 @@ describe("loadConfig", () => {
         guestPowerOff: "intentional",
         autostart: "warn",
         shutdown: "agent",
+        managedSave: "refuse",
         states: { "paused (I/O error)": "OFFLINE" },
         doubleStart: "strict",
       },
@@ -134,6 +145,7 @@ describe("loadConfig", () => {
       },
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
+      sync: { secrets: true, versions: 0 },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
   });

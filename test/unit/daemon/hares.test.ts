@@ -134,3 +134,40 @@ describe("value", () => {
     expect(await engine.value("r", "A", never)).toBe("second");
   });
 });
+
+describe("lastOnline", () => {
+  it.each([
+    ["node1", { kind: "here" }],
+    ["node2", { kind: "elsewhere", system: "node2" }],
+    ["", { kind: "unknown", reason: "LastOnline is empty" }],
+  ])("of %j is %j", async (printed, where) => {
+    const engine = await engineOf(`echo "$@" >${folder}/arguments; echo '${printed}'`);
+
+    expect(await engine.lastOnline("web1_res", never)).toEqual(where);
+    expect(await saved("arguments")).toBe("-value web1_res LastOnline\n");
+  });
+
+  it("fails when hares does", async () => {
+    const engine = await engineOf("exit 1");
+
+    expect(await errorOf(engine.lastOnline("r", never))).toMatchObject({ code: "REFUSED" });
+  });
+});
+
+describe("modifyHere", () => {
+  it("sets a value for this system alone", async () => {
+    const engine = await engineOf(`echo "$@" >${folder}/arguments`);
+    await engine.modifyHere("web1_res", "ResyncVMCfg", "0", never);
+
+    expect(await saved("arguments")).toBe("-modify web1_res ResyncVMCfg 0 -sys node1\n");
+  });
+
+  it("is refused with the engine's words while the configuration is not writable", async () => {
+    const engine = await engineOf("echo 'VCS ERROR V-16-1-10369 not writable' >&2; exit 1");
+
+    expect(await errorOf(engine.modifyHere("r", "ResyncVMCfg", "0", never))).toMatchObject({
+      code: "REFUSED",
+      message: "hares -modify r ResyncVMCfg ended with 1: VCS ERROR V-16-1-10369 not writable",
+    });
+  });
+});

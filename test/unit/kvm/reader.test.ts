@@ -46,7 +46,22 @@ describe("a reading", () => {
       uuid,
       source: "platform",
       ended: undefined,
+      saved: "no",
     });
+  });
+
+  it.each([
+    ["offSaved", "yes"],
+    ["offUnknown", "unknown"], // libvirtd was restarted
+    ["offShutdown", "no"],
+    ["offCrashed", "no"],
+    ["offMigrated", "no"],
+    ["booted", "no"],
+    ["pausedSaving", "no"],
+  ] as const)("of a guest that is %s says of its memory: saved here, %s", async (code, saved) => {
+    host.libvirtd.define("web1", CODE[code]);
+
+    expect(await read("web1")).toMatchObject({ saved });
   });
 
   it("is OFFLINE for a guest that is not defined here", async () => {

@@ -31,6 +31,23 @@ describe("start", () => {
     expect(host.libvirtd.named("web1").code).toEqual(CODE.booted);
   });
 
+  it("boots a guest anew, without its saved memory, and goes on from it when that is wanted", async () => {
+    const domain = host.libvirtd.define("web1");
+    domain.isSaved = true;
+    expect(await host.clock.until(host.platform.savedMemory("web1", never))).toEqual({
+      uuid: domain.uuid,
+      policy: "restore",
+    });
+    await start("web1");
+    expect(domain).toMatchObject({ isActive: true, isSaved: false, wasRestored: false });
+    expect(await host.clock.until(host.platform.savedMemory("web1", never))).toBeUndefined();
+    await host.libvirtd.destroy(domain.uuid);
+    domain.isSaved = true;
+    await host.clock.until(host.platform.restore("web1", never));
+
+    expect(domain).toMatchObject({ isActive: true, isSaved: false, wasRestored: true });
+  });
+
   it("succeeds for a guest that somebody started a moment before", async () => {
     const { uuid } = host.libvirtd.define("web1");
     await host.libvirtd.create(uuid);
