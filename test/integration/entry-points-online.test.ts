@@ -101,14 +101,16 @@ describe("online of a guest that is off", () => {
     expect(await resource.monitor()).toBe(MONITOR.online);
   });
 
-  it("restores a saved guest", async () => {
+  it("boots a saved guest anew where no engine tells that it ran nowhere else since", async () => {
     const resource = await knownGuest(host, files, "saved");
     await host.libvirtd.virsh("managedsave", "saved");
     expect(await resource.monitor()).toBe(MONITOR.intentional);
 
     await resource.online();
 
-    expect(await domainState(host.libvirtd, "saved")).toBe("running (restored)");
+    expect(await domainState(host.libvirtd, "saved")).toBe("running (booted)");
+    const removed = "saved memory of the guest is removed, the guest boots anew";
+    expect(host.daemon.said(removed, { resource: "saved" })).toHaveLength(1);
     expect(await resource.monitor()).toBe(MONITOR.online);
   });
 
