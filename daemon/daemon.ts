@@ -80,6 +80,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
+  for (const { guest, uuid } of migrations.all()) platform.recall(guest, uuid);
   loading.open();
   const claiming = claimAll(book, platform, ending.signal);
   const deciding = decideMigrations(

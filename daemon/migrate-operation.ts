@@ -1,7 +1,7 @@
 import { AgentError } from "../src/agent-error.ts";
 import { migrate } from "../src/entry-points/migrate.ts";
 import type { Call, OperationParts, Result } from "./operations.ts";
-import { contextOf, operate } from "./operations.ts";
+import { contextOf, MONITOR_MS, operate } from "./operations.ts";
 
 /**
  * Moves the guest to the system that the engine named. A migration cannot be undone by its exit code: whatever becomes of
@@ -37,6 +37,7 @@ export async function runMigrate(
       record.migration = undefined;
     }
   });
+  if (end.kind === "moved") record.awaited = { online: false, until: performance.now() + MONITOR_MS };
   parts.look(guestName);
   return { exitCode: 0, fields: { end: end.kind } };
 }

@@ -21,7 +21,7 @@ import { withResync } from "./resync.ts";
 const HYPERVISOR_SHARE = 0.6;
 
 /** The framework's own monitor after an operation comes within this, or is asked for. */
-const MONITOR_MS = 10_000;
+export const MONITOR_MS = 10_000;
 
 /** What operations on guests need. */
 export interface OperationParts extends FactSources {

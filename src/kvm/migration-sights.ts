@@ -31,8 +31,7 @@ export async function sourceSight(
   try {
     const code = await session.getState(uuid, { signal });
     const words = domainWords(code.state, code.reason);
-    const hasJob = words.state === "running" || words.state === "idle" || words.reason === "migrating";
-    const side = hasJob ? await sideByJob(session, uuid, { signal, timeoutMs: JOB_MS }) : "none";
+    const side = mayMigrate(words) ? await sideByJob(session, uuid, { signal, timeoutMs: JOB_MS }) : "none";
     return { word: sourceWord(words, side), text: words.text };
   } catch (error) {
     throwIfAborted(signal);
@@ -40,6 +39,14 @@ export async function sourceSight(
     const left = causes.endOf(uuid) === "migrated away";
     return { word: left ? "left" : "inactive", text: "not defined" };
   }
+}
+
+/** States in which a migration may run; in post-copy the paused source still holds memory that the guest needs. */
+function mayMigrate({ state, reason }: DomainWords): boolean {
+  if (state === "running" || state === "idle") return true;
+  return (
+    state === "paused" && ["user", "unknown", "migrating", "post-copy", "post-copy failed"].includes(reason)
+  );
 }
 
 function sourceWord(words: DomainWords, side: MigrationSide): SourceSight {
@@ -66,7 +73,7 @@ function sourceWord(words: DomainWords, side: MigrationSide): SourceSight {
 
 function pausedWord(reason: string): SourceSight {
   if (reason === "user" || reason === "unknown") return "suspended";
-  return ["migrating", "post-copy", "post-copy failed"].includes(reason) ? "handed over" : "other";
+  return reason === "migrating" ? "handed over" : "other";
 }
 
 /** What a peer's answer means for a migration to it. */
