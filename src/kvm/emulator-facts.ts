@@ -14,7 +14,7 @@ export interface EmulatorIdentity {
 export interface EmulatorFacts extends EmulatorIdentity {
   /** State of a thread that lives. D sleeps where no signal reaches it. Source: proc(5), field 3. */
   readonly threadState: string;
-  /** The leading thread is gone: the process is dying, but what still runs in it holds disks and locks. */
+  /** The leading thread or the memory is gone: the process is dying, but what is left of it holds disks and locks. */
   readonly isDying: boolean;
   readonly incoming: boolean;
 }
@@ -31,12 +31,25 @@ export async function emulatorAt(pid: number): Promise<EmulatorFacts | undefined
   return uuid === undefined ? undefined : { ...life.facts, uuid, incoming: args.includes("-incoming") };
 }
 
-/** The same process still, and any thread of it alive; its command line may be gone with its leading thread. */
+/** The same process still, and any thread of it alive; its command line may be gone with its leading thread or memory. */
 export async function stillLives(identity: EmulatorIdentity): Promise<EmulatorFacts | undefined> {
   const life = await lifeOf(identity.pid);
   if (life === undefined || life.facts.startTicks !== identity.startTicks) return undefined;
   const args = await argumentsOf(identity.pid, life);
-  return { ...life.facts, uuid: identity.uuid, incoming: args.includes("-incoming") };
+  const isDying = life.facts.isDying || args.length === 0;
+  return { ...life.facts, isDying, uuid: identity.uuid, incoming: args.includes("-incoming") };
+}
+
+/**
+ * The emulator with this pid that can no longer be told by its command line: the kernel takes the memory of a process
+ * first and closes its files after that, which lasts for ever where their storage is dead. The name of the program
+ * stays. Source: Linux, do_exit.
+ */
+export async function namelessEmulatorAt(pid: number): Promise<EmulatorFacts | undefined> {
+  const life = await lifeOf(pid);
+  if (life === undefined || (await argumentsOf(pid, life)).length > 0) return undefined;
+  if (!(await readOrNothing(`/proc/${pid}/comm`)).includes("qemu")) return undefined;
+  return { ...life.facts, isDying: true, uuid: "", incoming: false };
 }
 
 /** What the leading thread of an emulator does now. */

@@ -7,6 +7,7 @@ import {
   emulatorAt,
   isNamed,
   liveArguments,
+  namelessEmulatorAt,
   readOrNothing,
   stillLives,
 } from "./emulator-facts.ts";
@@ -20,11 +21,30 @@ const LOOK_MS = 50;
  * @param runDirectory libvirt's folder of QEMU pid files, /run/libvirt/qemu
  */
 export async function emulatorOf(runDirectory: string, guest: string): Promise<EmulatorFacts | undefined> {
+  const pid = await pidOf(runDirectory, guest);
+  const facts = pid === undefined ? undefined : await emulatorAt(pid);
+  return facts !== undefined && isNamed(await liveArguments(facts.pid), guest) ? facts : undefined;
+}
+
+/**
+ * What is left of an emulator that dies and no longer shows whose it is: the one seen last, else the one that libvirt's
+ * pid file names.
+ */
+export async function dyingEmulatorOf(
+  runDirectory: string,
+  guest: string,
+  last: EmulatorIdentity | undefined,
+): Promise<EmulatorFacts | undefined> {
+  const facts = last === undefined ? undefined : await stillLives(last);
+  if (facts !== undefined) return facts;
+  const pid = await pidOf(runDirectory, guest);
+  return pid === undefined ? undefined : namelessEmulatorAt(pid);
+}
+
+async function pidOf(runDirectory: string, guest: string): Promise<number | undefined> {
   const text = await readOrNothing(join(runDirectory, `${guest}.pid`));
   const pid = /^\s*([1-9]\d{0,9})\s*$/.exec(text)?.[1];
-  if (pid === undefined) return undefined;
-  const facts = await emulatorAt(Number(pid));
-  return facts !== undefined && isNamed(await liveArguments(facts.pid), guest) ? facts : undefined;
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /**

@@ -8,6 +8,8 @@ export interface GuestMemory {
   runId: number | undefined;
   /** The emulator of that run, while the last proved state is running. */
   emulator: EmulatorIdentity | undefined;
+  /** The last emulator seen, kept after its run: one that dies slowly no longer shows whose it is. */
+  lastEmulator: EmulatorIdentity | undefined;
   /** Grows with each reading, so that one that was overtaken leaves no trace. */
   readings: number;
   /** The last state in words, so that entering an alarming one is logged once. */
@@ -57,6 +59,7 @@ export class GuestMemories {
         uuid: undefined,
         runId: undefined,
         emulator: undefined,
+        lastEmulator: undefined,
         readings: 0,
         lastWords: undefined,
         triedUntil: 0,

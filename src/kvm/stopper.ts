@@ -4,7 +4,7 @@ import { isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { Causes } from "./causes.ts";
-import { emulatorOf, endEmulators } from "./emulator.ts";
+import { dyingEmulatorOf, emulatorOf, endEmulators } from "./emulator.ts";
 import type { EmulatorFacts } from "./emulator-facts.ts";
 import { EmulatorScan } from "./emulator-scan.ts";
 import { isNoAnswer } from "./errors.ts";
@@ -154,9 +154,13 @@ export class Stopper {
     await this.proveStopped(guest, signal);
   }
 
+  /** Those that show whose they are, and the one that once did and has not died altogether. */
   async #emulatorsOf(guest: string): Promise<readonly EmulatorFacts[]> {
     const uuid = await this.#uuidOf(guest);
-    return this.#scan.find(uuid === undefined ? { name: guest } : { uuid });
+    const shown = await this.#scan.find(uuid === undefined ? { name: guest } : { uuid });
+    const { runDirectory } = this.#parts.settings();
+    const dying = await dyingEmulatorOf(runDirectory, guest, this.#parts.memories.of(guest).lastEmulator);
+    return dying === undefined || shown.some(({ pid }) => pid === dying.pid) ? shown : [...shown, dying];
   }
 
   /** What libvirt said last, else the emulator that libvirt's own pid file names. */

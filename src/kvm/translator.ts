@@ -95,21 +95,22 @@ export class Translator {
     };
   }
 
-  /** Keeps the emulator's identity of a running guest, read once a run. */
+  /** Keeps the emulator's identity, read once a run; it speaks for the guest only while that is running. */
   async #remember(guest: string, domain: DomainRef, words: DomainWords): Promise<void> {
     const memory = this.#parts.memories.of(guest);
     memory.uuid = domain.uuid;
     memory.readings += 1;
-    if (words.state !== "running" && words.state !== "idle") {
-      memory.emulator = undefined;
-      return;
-    }
-    if (memory.emulator?.uuid === domain.uuid && memory.runId === domain.id) return;
+    const runs = words.state === "running" || words.state === "idle";
+    if (!runs) memory.emulator = undefined;
+    const known = runs ? memory.emulator : memory.lastEmulator;
+    if (domain.id < 0 || (known?.uuid === domain.uuid && memory.runId === domain.id)) return;
     const turn = memory.readings;
     const facts = await emulatorOf(this.#parts.settings().runDirectory, guest);
     if (memory.readings !== turn) return;
     memory.runId = domain.id;
-    memory.emulator = facts?.uuid === domain.uuid ? facts : undefined;
+    const emulator = facts?.uuid === domain.uuid ? facts : undefined;
+    memory.emulator = runs ? emulator : undefined;
+    memory.lastEmulator = emulator ?? memory.lastEmulator;
   }
 }
 
