@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { AgentError, messageOf } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
 import { throwIfAborted, withDeadline } from "../deadline.ts";
-import { isNoDomain } from "../libvirt/errors.ts";
+import { isNoDomain, LibvirtError } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
 import type { Finding, Prepared } from "../platform.ts";
 import { type Definition, readDefinition, withUuid } from "./definition.ts";
@@ -140,7 +140,7 @@ export class Preparer {
         this.#parts.memories.of(guest).uuid = uuid;
       });
     } catch (error) {
-      throw agentErrorOf(error, `defining guest ${guest} from ${path}`);
+      throw withoutExcerpt(error, `defining guest ${guest} from ${path}`);
     }
     this.#parts.log.info({ guest, path }, "guest defined");
     await this.claim(guest, signal);
@@ -174,6 +174,12 @@ export class Preparer {
   #use<T>(signal: AbortSignal, work: (session: Hypervisor) => Promise<T>): Promise<T> {
     return this.#parts.lane.use(PATIENCE_MS, signal, work);
   }
+}
+
+/** libvirt's complaint of XML quotes the line at fault, which may hold a console's password; its first line does not. */
+function withoutExcerpt(error: unknown, doing: string): AgentError {
+  if (!(error instanceof LibvirtError) || !error.message.includes("\n")) return agentErrorOf(error, doing);
+  return new AgentError("REFUSED", `${doing}: ${error.message.split("\n")[0] ?? ""}`);
 }
 
 async function checkFolder(path: string): Promise<Finding | undefined> {

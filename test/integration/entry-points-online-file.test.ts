@@ -119,6 +119,17 @@ describe("online of a guest that is not defined here", () => {
     },
   );
 
+  it("does not repeat the line that libvirt finds at fault: a console's password stands there (scenario 89)", async () => {
+    const console = "<graphics type='vnc' passwd='Kranich4711<Vogel'/>";
+    const { resource, path } = await withFile("console", xmlOf("console", { devices: console }));
+
+    await resource.online();
+
+    expect(failures("console")).toContain(`${path}: (domain_definition):`);
+    expect(failures("console")).toContain("Unescaped '<' not allowed");
+    expect(JSON.stringify(host.daemon.lines)).not.toContain("Kranich4711");
+  });
+
   it("fails when its file carries the UUID of another guest, which stays as it is", async () => {
     const uuid = randomUUID();
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, "owner", files, { uuid }));
