@@ -9,6 +9,9 @@ import type { GuestContext, StopResult } from "./context.ts";
  */
 const REPEAT_MS = [2000, 3000, 5000, 8000, 13_000, 21_000] as const;
 
+/** Where nothing is to be waited for, libvirt still gets this long to take the request. */
+const TAKE_MS = 1000;
+
 /** Without a hint the guest is read at least this often while it stops. */
 const LOOK_MS = 1000;
 
@@ -25,15 +28,13 @@ export async function offline(context: GuestContext, signal: AbortSignal): Promi
   if (before.active === false) return proved(context, signal);
   if (!(await awake(context, before, signal))) return { stopped: false };
 
-  const asked = await ask(context, signal);
-  const boundS = attributes.delayAfterGuestOfflineS;
-  if (boundS === 0) {
+  const boundMs = attributes.delayAfterGuestOfflineS * 1000;
+  return withDeadline(boundMs || TAKE_MS, `offline of ${guest}`, [signal], async (bounded) => {
+    const asked = await ask(context, bounded, signal);
+    if (boundMs > 0) return followShutdown(context, repeater(asked), bounded, signal);
     if (asked) log.info({}, "shutdown requested, nothing is waited for");
     return { stopped: false };
-  }
-  return withDeadline(boundS * 1000, `offline of ${guest}`, [signal], (bounded) =>
-    followShutdown(context, repeater(asked), bounded, signal),
-  );
+  });
 }
 
 /** Ends when the guest has stopped or the bound has passed; only the caller's own signal is an error. */
@@ -49,7 +50,7 @@ async function followShutdown(
     await platform.nextChange(guest, LOOK_MS, bounded);
     const reading = await lookOnce(context, bounded);
     if (reading?.active === false && (await isProved(context, bounded))) return { stopped: true };
-    if (reading !== undefined && isRunning(reading) && repeat.isDue()) await ask(context, bounded);
+    if (reading !== undefined && isRunning(reading) && repeat.isDue()) await ask(context, bounded, signal);
   }
   throwIfAborted(signal);
   log.warn(
@@ -83,9 +84,13 @@ function isRunning(reading: Reading): boolean {
 }
 
 /** A request that fails (libvirtd is being restarted) is no end: there is time to repeat it. */
-async function ask({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<boolean> {
+async function ask(
+  { attributes, platform, log }: GuestContext,
+  bounded: AbortSignal,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
-    await platform.requestShutdown(attributes.guestName, signal);
+    await platform.requestShutdown(attributes.guestName, bounded);
     return true;
   } catch (error) {
     throwIfAborted(signal);

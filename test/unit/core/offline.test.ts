@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
+import { orAbort } from "../../../src/deadline.ts";
 import type { StopResult } from "../../../src/entry-points/context.ts";
 import { offline } from "../../../src/entry-points/offline.ts";
 import { INTENTIONAL_OFFLINE, online } from "../../../src/resource-state.ts";
@@ -104,6 +105,20 @@ describe("offline", () => {
     expect(clock.now).toBe(0);
     expect(platform.count("requestShutdown")).toBe(1);
   });
+
+  it.each([
+    [0, 1000],
+    [2, 2000],
+  ])(
+    "keeps its bound of %s s though a frozen emulator leaves the request without an answer",
+    async (s, ms) => {
+      platform.deeds.requestShutdown = (_guest, signal) => orAbort(new Promise(() => {}), signal);
+
+      expect(await takeOffline(s)).toEqual({ stopped: false });
+      expect(clock.now).toBe(ms);
+      expect(log.messages("warn")).toContain("shutdown could not be requested");
+    },
+  );
 
   it.each(["paused", "asleep"] as const)(
     "brings back a guest that is %s, then shuts it down",
