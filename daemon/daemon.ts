@@ -19,6 +19,9 @@ import { ResourceBook } from "./resource-book.ts";
 import { haresOptions, limitsOf, siteOf, systemName } from "./settings.ts";
 import { createViews } from "./views.ts";
 
+/** The state directory is waited for this long at the start. */
+const LOAD_MS = 10_000;
+
 export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
   readonly config: () => Config;
@@ -76,7 +79,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     ending.signal,
   );
   // only now: a daemon that does not get the socket leaves alone what the other one writes
-  await Promise.all([book.load(), migrations.load()]);
+  await loadWithin(LOAD_MS, [book, migrations], log);
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
@@ -105,6 +108,19 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
 /** Tells one boot of this host from another. Source: proc(5), random(4). */
 function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
+
+/** A disk that hangs must not keep the daemon from its guests; what it holds comes when it answers. */
+async function loadWithin(
+  ms: number,
+  books: readonly { load(): Promise<void> }[],
+  log: Logger,
+): Promise<void> {
+  const done = new AbortController();
+  const loaded = Promise.all(books.map((book) => book.load())).then(() => done.abort());
+  await Promise.race([loaded, pause(ms, done.signal)]);
+  if (!done.signal.aborted)
+    log.error({}, "registrations do not come, their disk hangs; resources are known when the engine asks");
 }
 
 /** After each connection: autostart may have been set while nobody watched. */

@@ -31,25 +31,40 @@ export function durableRecords<T extends object>(
   const fileOf = (name: string) => join(folder, `${name}.json`);
 
   return {
-    async load() {
-      const records: T[] = [];
-      for (const name of await namesIn(directory, folder, kind, log)) {
-        if (name.endsWith(TEMPORARY_SUFFIX)) await removeLeftOver(join(folder, name), log);
-        if (!name.endsWith(".json")) continue;
-        const record = await loadOne(join(folder, name), kind, log);
-        if (record !== undefined) records.push(record);
-      }
-      return records;
-    },
-    async save(name, record) {
-      await makeFolders(directory, folder);
-      await writeDurably(fileOf(name), `${JSON.stringify({ version: 1, ...record }, null, 2)}\n`);
-    },
-    async remove(name) {
-      await rm(fileOf(name), { force: true });
-      await syncFolder(folder);
-    },
+    load: () =>
+      inTurn(async () => {
+        const records: T[] = [];
+        for (const name of await namesIn(directory, folder, kind, log)) {
+          if (name.endsWith(TEMPORARY_SUFFIX)) await removeLeftOver(join(folder, name), log);
+          if (!name.endsWith(".json")) continue;
+          const record = await loadOne(join(folder, name), kind, log);
+          if (record !== undefined) records.push(record);
+        }
+        return records;
+      }),
+    save: (name, record) =>
+      inTurn(async () => {
+        await makeFolders(directory, folder);
+        await writeDurably(fileOf(name), `${JSON.stringify({ version: 1, ...record }, null, 2)}\n`);
+      }),
+    remove: (name) =>
+      inTurn(async () => {
+        await rm(fileOf(name), { force: true });
+        await syncFolder(folder);
+      }),
   };
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs work on records of all kinds one after another. Node has four threads for all files: where the disk hangs, work
+ * side by side would take them all, and no emulator would be seen in /proc any more.
+ */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = last.then(work);
+  last = done.catch(() => undefined); // its own caller is told
+  return done;
 }
 
 /** Node says ENOENT where a recursive mkdir meets a read-only file system; the last step is made so that it does not. */

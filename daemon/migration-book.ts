@@ -27,6 +27,7 @@ export class MigrationBook {
 
   async load(): Promise<void> {
     for (const record of await this.#store.load()) {
+      if (this.#records.has(record.guest)) continue;
       this.#records.set(record.guest, record);
       const { guest, kind, at, peer, bootId } = record;
       const earlierBoot = bootId !== this.#bootId;

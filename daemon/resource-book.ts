@@ -61,9 +61,11 @@ export class ResourceBook {
     this.#log = log;
   }
 
+  /** Reads what an earlier process kept; what the engine has told meanwhile is newer. */
   async load(): Promise<void> {
     for (const registration of await this.#store.load()) {
-      this.#records.set(registration.resource, newRecord(registration));
+      if (!this.#records.has(registration.resource))
+        this.#records.set(registration.resource, newRecord(registration));
     }
   }
 

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
@@ -20,10 +21,7 @@ describe("the share of the guests' definitions is dead", () => {
     await host.daemon.start();
   });
 
-  afterAll(async () => {
-    await share.stop();
-    await host.stop();
-  });
+  afterAll(() => host.stop());
 
   const onShare = (name: string) =>
     openedResource(host, name, {
@@ -46,5 +44,27 @@ describe("the share of the guests' definitions is dead", () => {
     expect(JSON.stringify(host.daemon.said("entry point failed"))).toMatch(/storage .*hangs/);
     await known;
     expect(await defined.monitor({ timeoutS: 20 })).toBe(MONITOR.online);
+    await share.stop();
+  });
+
+  it("may hold the registrations: the daemon serves without them, and cleans guests", async () => {
+    const disk = await deadShare();
+    try {
+      await host.daemon.stop();
+      const configuration = await readFile(host.configFile, "utf8");
+      const dead = `stateDirectory: ${join(disk.folder, "state")}`;
+      await writeFile(host.configFile, configuration.replace(/^stateDirectory: .*$/m, dead));
+      await host.daemon.start();
+      const well = await knownGuest(host, files, "on-disk");
+      const others = ["a", "b", "c", "d", "e"].map((name) => openedResource(host, name));
+      for (const other of await Promise.all(others)) expect(await other.monitor()).toBe(MONITOR.offline);
+
+      expect((await well.clean(4, { timeoutS: 20 })).exitCode).toBe(0);
+      expect(await well.monitor({ timeoutS: 20 })).toBe(MONITOR.offline);
+    } finally {
+      host.daemon.signal("SIGKILL"); // it ends when what hangs in it is let go, and writes nothing then
+      await disk.stop();
+      await host.daemon.stop();
+    }
   });
 });
