@@ -179,8 +179,8 @@ describe.concurrent("offline of a guest that does not obey", () => {
 
     const offline = await resource.offline({ attributes: { DelayAfterGuestOffline: "5" } });
     expect(offline.exitCode).toBe(0);
-    expect(offline.ms).toBeLessThan(40_000);
-    expect(await resource.monitor()).toBe(MONITOR.online);
+    expect(offline.ms).toBeLessThan(10_000);
+    expect([MONITOR.online20, MONITOR.online]).toContain(await resource.monitor()); // its pulse is gone
 
     const cleaned = await resource.clean(1);
     expect(cleaned.exitCode).toBe(0);
