@@ -31,7 +31,8 @@ function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): A
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  if (kind === "moving" && isGone && reading.moved !== "away")
+  const isUndecided = (isGone && reading.moved !== "away") || reading.source === "emulator";
+  if (kind === "moving" && isUndecided)
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

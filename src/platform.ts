@@ -146,6 +146,9 @@ export interface Platform {
   /** Asks the guest once to shut down; a guest that has stopped meanwhile is no error. */
   requestShutdown(guest: string, signal: AbortSignal): Promise<void>;
 
+  /** The guest did not heed the request: an end that comes later has another cause. */
+  withdrawStop(guest: string): void;
+
   /**
    * Ends the guest by force.
    *

@@ -13,28 +13,23 @@ export type Tuples = ReadonlyMap<string, readonly string[]>;
  */
 export function parseTuples(args: readonly string[]): Tuples {
   const tuples = new Map<string, readonly string[]>();
-  let previous: string | undefined;
   let at = 0;
   while (at < args.length) {
     const name = args[at] ?? "";
     const countText = args[at + 1];
-    if (countText === undefined || !/^\d{1,4}$/.test(countText))
-      throw broken(at, previous, "has no count of values");
+    if (countText === undefined || !/^\d{1,4}$/.test(countText)) throw broken(at, "has no count of values");
     const count = Number(countText);
     const values = args.slice(at + 2, at + 2 + count);
-    if (values.length < count)
-      throw broken(at, previous, `promises ${count} values and brings ${values.length}`);
+    if (values.length < count) throw broken(at, `promises ${count} values and brings ${values.length}`);
     tuples.set(name, values);
-    previous = name;
     at += 2 + count;
   }
   return tuples;
 }
 
-/** Names the place, never the token: a shifted argument list may hold the password there. */
-function broken(at: number, previous: string | undefined, what: string): AgentError {
-  const place = previous === undefined ? "the first tuple" : `the tuple after "${printable(previous)}"`;
-  return new AgentError("BAD_ATTRIBUTE", `${place} (argument ${at + 1}) ${what}`);
+/** Names the place by its number, never by a token: in a shifted argument list any of them may be the password. */
+function broken(at: number, what: string): AgentError {
+  return new AgentError("BAD_ATTRIBUTE", `the tuple that begins with argument ${at + 1} ${what}`);
 }
 
 /**

@@ -53,6 +53,7 @@ async function followShutdown(
     if (reading !== undefined && isRunning(reading) && repeat.isDue()) await ask(context, bounded, signal);
   }
   throwIfAborted(signal);
+  platform.withdrawStop(guest);
   log.warn(
     { waitedS: attributes.delayAfterGuestOfflineS },
     "guest did not stop in time, the engine will call clean",

@@ -44,6 +44,8 @@ export interface Causes {
   add(event: DomainLifecycle): void;
   /** From now on, until the next start, an end of this domain is our own doing. */
   stopAsked(uuid: string): void;
+  /** What was asked did not happen. */
+  stopWithdrawn(uuid: string): void;
   /** The number of events taken so far: note it when a question is sent. */
   count(): number;
   /**
@@ -90,6 +92,10 @@ export function createCauses(): Causes {
     },
     stopAsked(uuid) {
       runOf(uuid).ourStop = true;
+    },
+    stopWithdrawn(uuid) {
+      const run = runs.get(uuid);
+      if (run !== undefined && run.ended === undefined) run.ourStop = false;
     },
     count: () => events,
     seenActive(uuid, count) {

@@ -1,15 +1,26 @@
 import { readdir } from "node:fs/promises";
 import { AgentError } from "../agent-error.ts";
-import { type EmulatorFacts, emulatorAt, isNamed, liveArguments, valueAfter } from "./emulator-facts.ts";
+import { pause } from "../deadline.ts";
+import {
+  type EmulatorFacts,
+  emulatorAt,
+  isNamed,
+  liveArguments,
+  readOrNothing,
+  valueAfter,
+} from "./emulator-facts.ts";
 
 /** Which guest a scan of /proc looks for. The name serves only while no UUID was ever read. */
 export type EmulatorQuery = { readonly uuid: string } | { readonly name: string };
 
-/** A process that was started as emulators are. */
+/** A process that was started as emulators are; without arguments, one whose memory cannot be read. */
 interface Candidate {
   readonly pid: number;
-  readonly args: readonly string[];
+  readonly args: readonly string[] | undefined;
 }
+
+/** A command line is memory of its process: where that waits for dead storage with its memory locked, so does a reader. */
+const LOOK_MS = 1000;
 
 /**
  * Finds emulators by walks through all of /proc, hundreds of files each. When the engine opens all its resources
@@ -18,16 +29,28 @@ interface Candidate {
 export class EmulatorScan {
   #walking: Promise<unknown> | undefined;
   #next: Promise<readonly Candidate[]> | undefined;
+  /** Processes that are being looked into: one that hangs costs one of Node's few file threads, and no second. */
+  readonly #looking = new Set<number>();
+  readonly #argumentsOf: typeof liveArguments;
+
+  /** @param argumentsOf how a process is looked into; for tests of one that hangs */
+  constructor(argumentsOf: typeof liveArguments = liveArguments) {
+    this.#argumentsOf = argumentsOf;
+  }
 
   /**
    * Finds all emulators of a guest on this host that hold anything, whoever started them.
    *
-   * @throws {AgentError} STILL_RUNNING when /proc cannot be read: then nothing is proved
+   * @throws {AgentError} STILL_RUNNING when /proc, or what may be an emulator, cannot be read: then nothing is proved
    */
   async find(query: EmulatorQuery): Promise<readonly EmulatorFacts[]> {
     this.#next ??= this.#walk();
     const found: EmulatorFacts[] = [];
     for (const { pid, args } of await this.#next) {
+      if (args === undefined) {
+        await refuseIfEmulator(pid);
+        continue;
+      }
       const fits = "uuid" in query ? valueAfter(args, "-uuid") === query.uuid : isNamed(args, query.name);
       const facts = fits ? await emulatorAt(pid) : undefined;
       if (facts !== undefined) found.push(facts);
@@ -38,21 +61,39 @@ export class EmulatorScan {
   async #walk(): Promise<readonly Candidate[]> {
     await this.#walking?.catch(() => undefined); // its own askers are told
     this.#next = undefined;
-    const walk = candidates();
+    const walk = this.#candidates();
     this.#walking = walk;
     return walk;
   }
+
+  async #candidates(): Promise<readonly Candidate[]> {
+    const found: Candidate[] = [];
+    for (const entry of await processEntries()) {
+      if (!/^\d+$/.test(entry)) continue;
+      const pid = Number(entry);
+      const args = await this.#lookInto(pid);
+      if (args === undefined || args.includes("-uuid") || args.includes("-name")) found.push({ pid, args });
+    }
+    return found;
+  }
+
+  async #lookInto(pid: number): Promise<readonly string[] | undefined> {
+    if (this.#looking.has(pid)) return undefined;
+    this.#looking.add(pid);
+    const looked = this.#argumentsOf(pid).finally(() => this.#looking.delete(pid));
+    const over = new AbortController();
+    const late = pause(LOOK_MS, over.signal).then(() => undefined);
+    return Promise.race([looked, late]).finally(() => over.abort());
+  }
 }
 
-async function candidates(): Promise<readonly Candidate[]> {
-  const found: Candidate[] = [];
-  for (const entry of await processEntries()) {
-    if (!/^\d+$/.test(entry)) continue;
-    const pid = Number(entry);
-    const args = await liveArguments(pid);
-    if (args.includes("-uuid") || args.includes("-name")) found.push({ pid, args });
-  }
-  return found;
+/** The name of a program is kept apart from its memory. Source: proc(5), /proc/pid/comm. */
+async function refuseIfEmulator(pid: number): Promise<void> {
+  if (!/qemu|kvm/.test(await readOrNothing(`/proc/${pid}/comm`))) return;
+  throw new AgentError(
+    "STILL_RUNNING",
+    `process ${pid} is an emulator and cannot be looked into, its storage hangs: nothing proves that it is another guest's`,
+  );
 }
 
 async function processEntries(): Promise<readonly string[]> {

@@ -48,6 +48,19 @@ async function pidOf(runDirectory: string, guest: string): Promise<number | unde
 }
 
 /**
+ * True while a migration of the guest is under way, as libvirt notes it for its own restart: its emulator then proves
+ * nothing, the guest may live on the other host.
+ *
+ * Source: qemu_domain.c, the attribute `async` of `<job>` in the domain's status file.
+ *
+ * @param runDirectory libvirt's folder of status files
+ */
+export async function isMigrating(runDirectory: string, guest: string): Promise<boolean> {
+  const status = await readOrNothing(join(runDirectory, `${guest}.xml`));
+  return /<job [^>]*async='migration (out|in)'/.test(status);
+}
+
+/**
  * Ends emulators: SIGTERM, then SIGKILL. Before each signal the process is proved to be the same one still.
  *
  * @param graceMs how long each signal is given

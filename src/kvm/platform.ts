@@ -160,6 +160,11 @@ export class KvmPlatform implements Platform {
     return this.#shutdowns.request(guest, signal);
   }
 
+  withdrawStop(guest: string): void {
+    const { uuid } = this.#memories.of(guest);
+    if (uuid !== undefined) this.#causes.stopWithdrawn(uuid);
+  }
+
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
     return this.#stopper.destroy(guest, budget, signal);
   }

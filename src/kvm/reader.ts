@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { atMost, online } from "../resource-state.ts";
 import type { Causes } from "./causes.ts";
+import { isMigrating } from "./emulator.ts";
 import { isStopped, stillLives } from "./emulator-facts.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
@@ -214,6 +215,7 @@ export class Reader {
     const known = this.#parts.memories.of(guest).emulator;
     const facts = known === undefined ? undefined : await stillLives(known);
     if (facts === undefined || facts.isDying || facts.incoming) return undefined;
+    if (await isMigrating(this.#parts.settings().runDirectory, guest)) return undefined;
     const isFrozen = isStopped(facts.threadState);
     return {
       state: isFrozen ? atMost(STANDS_STILL, online(30)) : online(30),

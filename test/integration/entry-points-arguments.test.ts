@@ -131,7 +131,7 @@ describe("the arguments of an entry point", () => {
 
     expect(await monitorExit("shifted", ...shifted, ...NAME)).toBe(MONITOR.unknown);
 
-    expect(complaints("shifted")).toEqual([expect.stringContaining('the tuple after "RHEVMInfo"')]);
+    expect(complaints("shifted")).toEqual([expect.stringContaining("the tuple that begins with argument")]);
     expect(JSON.stringify(host.daemon.lines)).not.toContain(SECRET);
     expect(await readFile(host.shimLog, "utf8").catch(() => "")).not.toContain(SECRET);
   });

@@ -132,6 +132,10 @@ export class FakePlatform implements Platform {
     await this.deeds.requestShutdown?.(guest, signal);
   }
 
+  withdrawStop(guest: string): void {
+    this.calls.push(`withdrawStop ${guest}`);
+  }
+
   async destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void> {
     this.calls.push(`destroy ${guest} ${budget.patienceMs}`);
     await this.deeds.destroy?.(guest, budget, signal);

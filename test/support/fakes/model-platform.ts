@@ -150,6 +150,10 @@ export class ModelPlatform implements Platform {
     if (shutdownMs !== undefined) setTimeout(() => this.die(), shutdownMs);
   }
 
+  withdrawStop(): void {
+    // causes are not modelled
+  }
+
   async destroy(_guest: string, { patienceMs }: StopBudget, signal: AbortSignal): Promise<void> {
     if (this.#isDestroying) this.breaches.push("two operations destroy the guest");
     if (this.#isStarting) this.breaches.push("the guest is being destroyed while an operation starts it");

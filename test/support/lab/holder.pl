@@ -16,6 +16,7 @@ use warnings;
 use POSIX qw(WNOHANG setsid);
 
 my ($folder, $what_then) = @ARGV;
+my $here = $0 =~ s{/[^/]*$}{}r;
 $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
 $| = 1;
 
@@ -70,6 +71,7 @@ sub obey {
 
 sub start {
   my @command = @_;
+  system 'sh', "$here/bind-users.sh", $folder if $command[0] eq 'libvirtd';
   my $pid = fork // die "fork: $!";
   if ($pid == 0) {
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);

@@ -22,18 +22,6 @@ mount --bind "$folder/cache" /var/cache/libvirt
 mount --bind "$folder/log" /var/log/libvirt
 mount --bind "$folder/run" /run
 
-# Debian's libvirtd looks up its QEMU user even where the configuration names another one; only libvirt-daemon-system
-# would make that user for the whole machine.
-for table in passwd group; do
-  cp "/etc/$table" "$folder/$table"
-done
-grep -q '^libvirt-qemu:' /etc/passwd ||
-  echo 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin' >>"$folder/passwd"
-grep -q '^libvirt-qemu:' /etc/group || echo 'libvirt-qemu:x:64055:' >>"$folder/group"
-for table in passwd group; do
-  mount --bind "$folder/$table" "/etc/$table"
-done
-
 [ -z "$2" ] || hostname "$2"
 if [ -e "$folder/hosts" ]; then
   mount --bind "$folder/hosts" /etc/hosts

@@ -47,7 +47,7 @@ describe("parseAction", () => {
 
   it("refuses a known attribute whose count promises more than follows", () => {
     expect(() => parseAction(["vmres", "GuestName", "5", "vm1"])).toThrow(
-      new AgentError("BAD_ATTRIBUTE", "the first tuple (argument 1) promises 5 values and brings 1"),
+      new AgentError("BAD_ATTRIBUTE", "the tuple that begins with argument 1 promises 5 values and brings 1"),
     );
   });
 

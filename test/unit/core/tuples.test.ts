@@ -34,15 +34,22 @@ describe("parseTuples", () => {
     ]);
   });
 
+  it("repeats nothing of a list that is shifted, where a value may stand in a name's place", () => {
+    const message = complaintOf(() =>
+      parseTuples(["RHEVMInfo", "1", "Password", "S3cr3t-word", "0", "tail"]),
+    );
+    expect(message).toBe("the tuple that begins with argument 6 has no count of values");
+  });
+
   it("takes the last of two tuples with one name", () => {
     expect(parseTuples(["A", "1", "x", "A", "1", "y"]).get("A")).toEqual(["y"]);
   });
 
   it.each([
-    [["GuestName"], "the first tuple (argument 1) has no count of values"],
-    [["GuestName", "one", "web1"], "the first tuple (argument 1) has no count of values"],
-    [["GuestName", "-1"], "the first tuple (argument 1) has no count of values"],
-    [["A", "1", "x", "B", "3", "y"], 'the tuple after "A" (argument 4) promises 3 values and brings 1'],
+    [["GuestName"], "the tuple that begins with argument 1 has no count of values"],
+    [["GuestName", "one", "web1"], "the tuple that begins with argument 1 has no count of values"],
+    [["GuestName", "-1"], "the tuple that begins with argument 1 has no count of values"],
+    [["A", "1", "x", "B", "3", "y"], "the tuple that begins with argument 4 promises 3 values and brings 1"],
   ])("refuses %j and names the place", (args, message) => {
     expect(() => parseTuples(args)).toThrow(new AgentError("BAD_ATTRIBUTE", message));
   });

@@ -109,6 +109,16 @@ describe("the cause of an end", () => {
     expect(causes.endOf(DOMAIN.uuid)).toBe("stopped by this agent");
   });
 
+  it("is the guest's own again after a stop that it did not heed", () => {
+    const causes = createCauses();
+    happens(causes, "Started Booted");
+    causes.stopAsked(DOMAIN.uuid);
+    causes.stopWithdrawn(DOMAIN.uuid);
+    happens(causes, "Stopped Failed");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe("crashed or killed");
+  });
+
   it("is forgotten at the next start, together with our stop", () => {
     const causes = createCauses();
     causes.stopAsked(DOMAIN.uuid);

@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { liveArguments } from "../../../src/kvm/emulator-facts.ts";
 import { EmulatorScan } from "../../../src/kvm/emulator-scan.ts";
+import { errorOf } from "../../support/error-of.ts";
 import { until } from "../../support/lab/until.ts";
 
 const children: ChildProcess[] = [];
+const folders: string[] = [];
 
 /** A process with an emulator's command line. */
 async function emulator(guest: string, uuid: string): Promise<number> {
@@ -20,8 +25,45 @@ async function emulator(guest: string, uuid: string): Promise<number> {
   return pid;
 }
 
-afterEach(() => {
+afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
+});
+
+/** A process whose program is called so, and whose command line says nothing. */
+async function processNamed(name: string): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "scan-"));
+  folders.push(folder);
+  await copyFile("/bin/sleep", join(folder, name));
+  const child = spawn(join(folder, name), ["600"], { stdio: "ignore" });
+  children.push(child);
+  const { pid } = child;
+  if (pid === undefined) throw new Error("sleep cannot be run");
+  await until("it is called so", async () => (await readFile(`/proc/${pid}/comm`, "latin1")) === `${name}\n`);
+  return pid;
+}
+
+/** A scan in which looking into these processes never ends, as where their memory is locked. */
+function scanBeside(...stuck: readonly number[]): EmulatorScan {
+  return new EmulatorScan((pid) => (stuck.includes(pid) ? new Promise(() => {}) : liveArguments(pid)));
+}
+
+describe("the scan for emulators, beside a process that cannot be looked into", () => {
+  it("proves nothing when that may be an emulator, now and at the next walk", async () => {
+    const scan = scanBeside(await processNamed("qemu-stuck"));
+
+    const looks = [await errorOf(scan.find({ name: "web1" })), await errorOf(scan.find({ name: "web1" }))];
+
+    expect(looks).toMatchObject([{ code: "STILL_RUNNING" }, { code: "STILL_RUNNING" }]);
+  });
+
+  it("goes on when that is another program", async () => {
+    const uuid = randomUUID();
+    const pid = await emulator("web1", uuid);
+    const scan = scanBeside(await processNamed("backup-stuck"));
+
+    expect((await scan.find({ uuid })).map((found) => found.pid)).toEqual([pid]);
+  });
 });
 
 describe("the scan for emulators", () => {

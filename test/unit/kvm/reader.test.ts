@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, UNKNOWN } from "../../../src/resource-state.ts";
@@ -229,6 +231,16 @@ describe("a libvirt that does not answer", () => {
       uuid,
       reason: `its emulator (pid ${host.emulators.pidOf(uuid)}) lives, but libvirt's answer (reading guest web1) did not end within 5000 ms`,
     });
+  });
+
+  it.each(["out", "in"])("proves nothing while libvirt has noted a migration %s", async (way) => {
+    await running("web1");
+    await read("web1");
+    const status = `<domstatus state='running'><job type='none' async='migration ${way}' phase='perform3'/></domstatus>`;
+    await writeFile(join(host.runDirectory, "web1.xml"), status);
+    host.libvirtd.hang();
+
+    expect(await errorOf(read("web1"))).toMatchObject({ code: "TIMED_OUT" });
   });
 
   it("proves nothing when the emulator has ended", async () => {
