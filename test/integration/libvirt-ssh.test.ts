@@ -15,11 +15,13 @@ const NOBODY_NEEDS = new AbortController().signal;
 const RELAYS = ["virt-ssh-helper", "nc", "socat"] as const satisfies readonly Relay[];
 
 let libvirtd: PrivateLibvirtd;
+let libvirtRun: string;
 let sshd: Sshd;
 
 beforeAll(async () => {
   libvirtd = await startLibvirtd();
-  sshd = await startSshd(RELAYS, join(libvirtd.folder, "run/libvirt"));
+  libvirtRun = join(libvirtd.folder, "run/libvirt");
+  sshd = await startSshd({ relays: RELAYS, libvirtRun });
 });
 
 afterAll(async () => {
@@ -97,7 +99,7 @@ describe("a connection over ssh", () => {
   });
 
   it.each(RELAYS)("is joined by %s when nothing else is there", async (relay) => {
-    const other = await startSshd([relay], join(libvirtd.folder, "run/libvirt"));
+    const other = await startSshd({ relays: [relay], libvirtRun });
     const connection = await open({ to: other });
     expect(await connection.getType()).toBe("QEMU");
     await connection.close();
@@ -105,7 +107,7 @@ describe("a connection over ssh", () => {
   });
 
   it("goes to the socket that the URI names", async () => {
-    const other = await startSshd(RELAYS);
+    const other = await startSshd({ relays: RELAYS });
     const connection = await open({ to: other, more: `&socket=${libvirtd.socket}` });
     expect(await connection.getType()).toBe("QEMU");
     await connection.close();
@@ -124,7 +126,7 @@ describe("a connection over ssh", () => {
   });
 
   it("tells when ssh is cut", async () => {
-    const other = await startSshd(RELAYS, join(libvirtd.folder, "run/libvirt"));
+    const other = await startSshd({ relays: RELAYS, libvirtRun });
     const connection = await open({ to: other });
     const closed = new Promise((resolve) => {
       connection.events.once("close", resolve);
@@ -188,7 +190,7 @@ describe("an ssh that does not get there", () => {
       /its relay ended with 127: .*none of virt-ssh-helper, nc and socat/,
     ],
   ] as const)("says that %s", async (_what, relays, words) => {
-    const other = await startSshd(relays);
+    const other = await startSshd({ relays });
     const error = await errorOf(open({ to: other }));
     await other.stop();
 

@@ -15,6 +15,8 @@ export interface LibvirtdOptions {
   qemuConf?: readonly string[];
   /** Listens on the network as well, as libvirtdConf says; TLS without certificates keeps libvirtd from starting. */
   listens?: boolean;
+  /** Locks disks by a virtlockd of its own whose lock files are in this folder, which hosts of a cluster share. */
+  lockspace?: string;
 }
 
 /** The longest path below the folder that must fit into the 107 bytes of a socket address. */
@@ -39,6 +41,8 @@ export async function fillFolder(folder: string, options: LibvirtdOptions): Prom
   await emptyRun(folder);
   await writeFile(join(folder, "etc/libvirtd.conf"), libvirtdConf(options));
   await writeFile(join(folder, "etc/qemu.conf"), qemuConf(options));
+  if (options.lockspace !== undefined)
+    await writeFile(join(folder, "etc/qemu-lockd.conf"), `file_lockspace_dir = "${options.lockspace}"\n`);
 }
 
 /** Makes /run as it is when a host has booted. */
@@ -61,7 +65,7 @@ function libvirtdConf({ hostUuid = randomUUID(), libvirtdConf: more = [] }: Libv
  * QEMU as root and without labels needs no permissions on a test's files; without cgroups two libvirtds cannot meet in
  * /sys/fs/cgroup; without namespaces a guest stays in libvirtd's, where the lab finds it; without virtlogd logs are files.
  */
-function qemuConf({ qemuConf: more = [] }: LibvirtdOptions): string {
+function qemuConf({ qemuConf: more = [], lockspace }: LibvirtdOptions): string {
   return conf([
     'user = "root"',
     'group = "root"',
@@ -71,6 +75,7 @@ function qemuConf({ qemuConf: more = [] }: LibvirtdOptions): string {
     "cgroup_controllers = []",
     "namespaces = []",
     'stdio_handler = "file"',
+    ...(lockspace === undefined ? [] : ['lock_manager = "lockd"']),
     ...more,
   ]);
 }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { keepCapabilities, seedCapabilities } from "./capability-cache.ts";
 import { freezeProcess } from "./freeze.ts";
@@ -194,12 +194,23 @@ export async function startLibvirtd(options: LibvirtdOptions = {}): Promise<Priv
   const args = options.listens === true ? ["--listen"] : [];
   const libvirtd = new PrivateLibvirtd({ root: folder, folder, socketFolder: folder, namespace, args });
   try {
+    if (options.lockspace !== undefined) await startVirtlockd(namespace, folder);
     await libvirtd.restart();
   } catch (error) {
     await libvirtd.stop();
     throw error;
   }
   return libvirtd;
+}
+
+/** libvirtd does not start without the lock daemon that its configuration names. */
+async function startVirtlockd(namespace: Namespace, folder: string): Promise<void> {
+  const pid = await namespace.start("virtlockd", "-p", "/run/virtlockd.pid");
+  await until("virtlockd listens", async () => {
+    if (!namespace.isAlive(pid)) return true;
+    return (await stat(join(folder, "run/libvirt/virtlockd-sock"))).isSocket();
+  });
+  if (!namespace.isAlive(pid)) throw new Error("virtlockd does not start");
 }
 
 /** The folder goes when the start fails, so the error itself must say why. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -14,7 +13,7 @@ const TOOLS = ["sh", "grep"] as const;
 export type Relay = "virt-ssh-helper" | "nc" | "socat";
 
 /**
- * A real sshd of a test's own on 127.0.0.1, with its own keys and configuration, in a mount namespace of its own: what
+ * A real sshd of a test's own, with its own keys and configuration, in a mount namespace of its own: what
  * is below /run there is only its own, and, of a private libvirtd, /run/libvirt.
  */
 export class Sshd {
@@ -51,30 +50,36 @@ export class Sshd {
   }
 }
 
-/**
- * Starts an sshd and waits until it answers. Needs root.
- *
- * @param relays the programs that a user finds there
- * @param libvirtRun what it sees as /run/libvirt
- */
-export async function startSshd(relays: readonly Relay[], libvirtRun?: string): Promise<Sshd> {
+/** How an sshd differs from one on this machine's 127.0.0.1. */
+export interface SshdOptions {
+  /** The programs that a user finds there. */
+  readonly relays: readonly Relay[];
+  /** What it sees as /run/libvirt. */
+  readonly libvirtRun?: string;
+  /** The host of a lab that it runs on. */
+  readonly host?: { readonly address: string; readonly command: readonly string[] };
+}
+
+/** Starts an sshd and waits until it listens. Needs root. @throws {Error} it does not come up */
+export async function startSshd({ relays, libvirtRun = "", host }: SshdOptions): Promise<Sshd> {
   const folder = await mkdtemp(join(tmpdir(), "vks-"));
-  const port = await freePort();
-  await makeKeys(folder, port);
+  const [address, port] = [host?.address ?? "127.0.0.1", await freePort()];
+  await makeKeys(folder, address, port);
   const tools = join(folder, "bin");
   await mkdir(tools);
   for (const name of [...TOOLS, ...relays]) await symlink(await pathOf(name), join(tools, name));
-  await writeFile(join(folder, "sshd_config"), config(folder, port, tools));
-  const server = spawn("setpriv", [...NAMESPACE, "sh", "-c", START, "sshd", folder, libvirtRun ?? ""], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  await writeFile(join(folder, "sshd_config"), config(folder, address, port, tools));
+  const command = [...(host?.command ?? []), ...NAMESPACE, "sh", "-c", START, "sshd", folder, libvirtRun];
+  const [program = "", ...args] = command;
+  const server = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const sshd = new Sshd(folder, port, server);
   let said = "";
   server.stderr.on("data", (text: Buffer) => {
     said = (said + text.toString()).slice(-4000);
   });
-  const sshd = new Sshd(folder, port, server);
+  const listens = () => said.includes("Server listening on") || server.exitCode !== null;
   try {
-    await until(`sshd answers at port ${port}`, () => greets(port, () => server.exitCode !== null));
+    await until(`sshd listens at port ${port}`, listens);
     if (server.exitCode !== null) throw new Error(`sshd does not start: ${said}`);
   } catch (error) {
     await sshd.stop();
@@ -85,7 +90,7 @@ export async function startSshd(relays: readonly Relay[], libvirtRun?: string): 
 
 /** It ends with this process, and takes along all that is in its pid namespace. */
 const NAMESPACE =
-  "--pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL".split(" ");
+  "setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL".split(" ");
 
 /** sshd wants /run/sshd, which only its service makes, and to be called by its full path. */
 const START = `
@@ -94,10 +99,10 @@ if [ -n "$2" ]; then mkdir /run/libvirt && mount --bind "$2" /run/libvirt; fi
 exec /usr/sbin/sshd -D -e -f "$1/sshd_config"
 `;
 
-function config(folder: string, port: number, tools: string): string {
+function config(folder: string, address: string, port: number, tools: string): string {
   return [
     `Port ${port}`,
-    "ListenAddress 127.0.0.1",
+    `ListenAddress ${address}`,
     `HostKey ${folder}/host`,
     `AuthorizedKeysFile ${folder}/user.pub`,
     "PidFile none",
@@ -111,7 +116,7 @@ function config(folder: string, port: number, tools: string): string {
   ].join("\n");
 }
 
-async function makeKeys(folder: string, port: number): Promise<void> {
+async function makeKeys(folder: string, address: string, port: number): Promise<void> {
   for (const name of ["host", "other-host", "user", "stranger"]) {
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", join(folder, name)]);
   }
@@ -119,24 +124,10 @@ async function makeKeys(folder: string, port: number): Promise<void> {
     ["host.pub", "known_hosts"],
     ["other-host.pub", "wrong_hosts"],
   ] as const) {
-    await writeFile(join(folder, file), `[127.0.0.1]:${port} ${await readFile(join(folder, key), "utf8")}`);
+    await writeFile(join(folder, file), `[${address}]:${port} ${await readFile(join(folder, key), "utf8")}`);
   }
 }
 
 async function pathOf(program: string): Promise<string> {
   return (await run("sh", ["-c", `command -v ${program}`])).stdout;
-}
-
-/** sshd speaks first. */
-function greets(port: number, isOver: () => boolean): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: "127.0.0.1", port });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer || isOver());
-    };
-    socket.once("data", () => end(true));
-    socket.once("error", () => end(false));
-    socket.once("close", () => end(false));
-  });
 }
