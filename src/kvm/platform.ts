@@ -28,6 +28,7 @@ import { Migrator } from "./migrator.ts";
 import { type OpenPeer, Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
+import { type RivalPlaces, Rivals, SYSTEM_PLACES } from "./rivals.ts";
 import type { KvmSettings } from "./settings.ts";
 import { SharedStorage } from "./shared-storage.ts";
 import { ShutdownRequester } from "./shutdown-requester.ts";
@@ -49,6 +50,8 @@ export interface KvmPlatformOptions {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
   /** Opens the libvirtd of another system. */
   readonly openPeer: OpenPeer;
+  /** Where rivals of the cluster are looked for; default: the system's own places. */
+  readonly places?: RivalPlaces;
   readonly settings: () => KvmSettings;
   readonly log: Log;
 }
@@ -66,13 +69,14 @@ export class KvmPlatform implements Platform {
   readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
+  readonly #rivals: Rivals;
   readonly #elsewhere: Elsewhere;
   readonly #migrator: Migrator;
   readonly #stalled: StalledDomains;
   readonly #agent: GuestAgent;
   readonly #copier: DefinitionCopier;
 
-  constructor({ open, openPeer, settings, log }: KvmPlatformOptions) {
+  constructor({ open, openPeer, places = SYSTEM_PLACES, settings, log }: KvmPlatformOptions) {
     this.#log = log;
     this.#watch = new Lane({
       name: "watch",
@@ -101,6 +105,7 @@ export class KvmPlatform implements Platform {
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
     this.#preparer = new Preparer({ ...parts, lane: slow, storage });
+    this.#rivals = new Rivals(slow, places);
     this.#copier = new DefinitionCopier({ ...parts, lane: copy, storage });
     const peers = new Peers({ uris: () => settings().peers, open: openPeer });
     this.#elsewhere = new Elsewhere({ ...parts, lane: slow, peers });
@@ -209,8 +214,10 @@ export class KvmPlatform implements Platform {
     return this.#preparer.claim(guest, signal);
   }
 
-  validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
-    return this.#preparer.validate(attributes, signal);
+  async validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
+    const { guestName } = attributes;
+    const checks = [this.#preparer.validate(attributes, signal), this.#rivals.find(guestName, signal)];
+    return (await Promise.all(checks)).flat();
   }
 
   recall(guest: string, uuid: string | undefined): void {

@@ -35,7 +35,13 @@ export async function makeKvmHost(
   const others = new Map<string, FakeLibvirtd>();
   const log = new RecordingLog();
   const settings = defaultSettings(runDirectory);
+  const below = (name: string) => [join(runDirectory, name)];
   const platform = new KvmPlatform({
+    places: {
+      unitFolders: below("units"),
+      settingsFiles: below("guests.conf"),
+      scopeFolders: below("scopes"),
+    },
     open: async (signal) => wrap(await libvirtd.open(signal)),
     openPeer: async ({ uri }, signal) => {
       const other = others.get(uri);
