@@ -124,7 +124,10 @@ function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): 
     sync: config.sync,
     uri,
     runDirectory,
-    peers: peerUris(config),
+    // the engine's file is read for it, which not every reading of a guest has to pay
+    get peers() {
+      return peerUris(config);
+    },
     migration: {
       migrateUri: undefined,
       bandwidthMiBps: undefined,

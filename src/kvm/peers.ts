@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { AgentError, messageOf } from "../agent-error.ts";
 import { abortError, orAbort, withDeadline } from "../deadline.ts";
 import { isNoDomain } from "../libvirt/errors.ts";
@@ -5,6 +6,7 @@ import { type DomainWords, domainWords } from "./domain-words.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { sideByJob } from "./migration-side.ts";
+import { SharedSession } from "./shared-session.ts";
 import { isActive, type MigrationSide, needsMigrationSide } from "./state-table.ts";
 
 /** All that peers are asked at a time takes no longer than this. */
@@ -40,9 +42,10 @@ export interface PeersParts {
   readonly open: OpenPeer;
 }
 
-/** The other systems' libvirtds: read for one domain at a time, over connections that are closed after it. */
+/** The other systems' libvirtds, read for one domain at a time. No connection is kept for the next time. */
 export class Peers {
   readonly #parts: PeersParts;
+  readonly #shared = new Map<string, SharedSession>();
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
@@ -74,15 +77,19 @@ export class Peers {
    * @throws {AgentError} the signal was aborted
    */
   async readPeer(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
-    const doing = `reading the libvirtd of ${system} at ${this.#parts.uris().get(system)}`;
+    const until = performance.now() + PEERS_MS;
+    const doing = `reading the libvirtd of ${system} at ${this.uriOf(system)}`;
+    let sight: PeerSight;
     try {
-      return await withDeadline(PEERS_MS, doing, [signal], (limit) =>
+      sight = await withDeadline(PEERS_MS, doing, [signal], (limit) =>
         orAbort(this.#read(system, uuid, limit), limit),
       );
     } catch (error) {
       if (signal.aborted) throw abortError(signal);
       return { kind: "unreadable", reason: messageOf(error) };
     }
+    if (sight.kind !== "active" || !needsMigrationSide(sight.words)) return sight;
+    return { ...sight, side: await this.#side(system, uuid, until - performance.now(), signal) };
   }
 
   /**
@@ -91,25 +98,60 @@ export class Peers {
    * @throws {AgentError} the signal was aborted
    */
   async readPeers(uuid: string, signal: AbortSignal): Promise<ReadonlyMap<string, PeerSight>> {
-    const looks = this.systems.map(
-      async (system) => [system, await this.readPeer(system, uuid, signal)] as const,
-    );
-    return new Map(await Promise.all(looks));
+    // each look ends in time by itself; they share a signal that so many may listen to
+    return withDeadline(2 * PEERS_MS, "reading all peers", [signal], async (shared) => {
+      setMaxListeners(0, shared);
+      const looks = this.systems.map(
+        async (system) => [system, await this.readPeer(system, uuid, shared)] as const,
+      );
+      return new Map(await Promise.all(looks));
+    });
   }
 
+  /** Those who read a peer at the same time share a connection. */
   async #read(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
-    const session = await this.#open(system, true, signal);
+    const key = `${system} ${this.uriOf(system)}`;
+    const shared = this.#shared.get(key) ?? new SharedSession((ending) => this.#open(system, true, ending));
+    this.#shared.set(key, shared);
     try {
-      return await sightOf(session, uuid, signal);
+      return await shared.use(signal, (session) => sightOf(session, uuid, signal));
     } catch (error) {
       throw agentErrorOf(error, `reading the libvirtd of ${system}`);
     } finally {
-      void session.close(); // its farewell may take a second, which nobody has to wait for
+      if (shared.isUnused && this.#shared.get(key) === shared) this.#shared.delete(key);
+    }
+  }
+
+  /**
+   * That the domain is active is known already: whatever keeps the side from being read does not change it. A job may
+   * block the question, so it is asked on a connection of its own.
+   */
+  async #side(
+    system: string,
+    uuid: string,
+    leftMs: number,
+    signal: AbortSignal,
+  ): Promise<MigrationSide | undefined> {
+    const ask = async (limit: AbortSignal) => {
+      const session = await this.#open(system, true, limit);
+      try {
+        return await sideByJob(session, uuid, { signal: limit });
+      } finally {
+        void session.close();
+      }
+    };
+    try {
+      return await withDeadline(Math.min(SIDE_MS, leftMs), "job statistics", [signal], (limit) =>
+        orAbort(ask(limit), limit),
+      );
+    } catch {
+      if (signal.aborted) throw abortError(signal);
+      return undefined;
     }
   }
 
   async #open(system: string, readOnly: boolean, signal: AbortSignal): Promise<Hypervisor> {
-    const uri = this.#parts.uris().get(system);
+    const uri = this.uriOf(system);
     if (uri === undefined) {
       throw new AgentError("BAD_ATTRIBUTE", `system ${system} is not among the peers of the configuration`);
     }
@@ -129,24 +171,9 @@ async function sightOf(session: Hypervisor, uuid: string, signal: AbortSignal): 
     const active = isActive(words.state) ?? (id >= 0 ? true : undefined);
     if (active === undefined) return { kind: "unreadable", reason: `libvirt says ${words.text}` };
     if (!active) return { kind: "inactive", words };
-    return { kind: "active", words, side: await sideOf(session, uuid, words, signal) };
+    return { kind: "active", words, side: undefined };
   } catch (error) {
     if (isNoDomain(error)) return { kind: "not defined" };
     throw error;
-  }
-}
-
-/** That the domain is active is known already: whatever keeps the side from being read does not change it. */
-async function sideOf(
-  session: Hypervisor,
-  uuid: string,
-  words: DomainWords,
-  signal: AbortSignal,
-): Promise<MigrationSide | undefined> {
-  if (!needsMigrationSide(words)) return undefined;
-  try {
-    return await sideByJob(session, uuid, { signal, timeoutMs: SIDE_MS });
-  } catch {
-    return undefined; // a job there blocks the question, or the connection broke
   }
 }

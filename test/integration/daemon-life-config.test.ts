@@ -93,6 +93,16 @@ describe("the program", () => {
 
   it.each([
     ["a state that no table has", 'kvm: { states: { "paused (lunch)": OFFLINE } }', "paused (lunch)"],
+    [
+      "a hypervisor on another host",
+      "libvirt: { uri: 'qemu+tls://node2/system' }",
+      'libvirt.uri: "qemu+tls://node2/system" leads to another host',
+    ],
+    [
+      "a peer that cannot be reached so",
+      "peers: { node2: { uri: 'qemu+ssh://node2/system?command=/bin/sh' } }",
+      'peers.node2.uri: "qemu+ssh://node2/system?command=/bin/sh" cannot be opened: the parameter "command"',
+    ],
     ["no mapping at all", "[just, a, list]", "must be a mapping"],
     ["broken YAML", "log: { level: [", "config.yaml:"],
     ["a key that stands twice", "stopTimeoutS: 3\nstopTimeoutS: 4", "config.yaml:"],

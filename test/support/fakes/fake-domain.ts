@@ -43,8 +43,11 @@ export const EVENT = {
   crashedPanicked: [8, 0],
 } as const satisfies Record<string, readonly [event: number, detail: number]>;
 
-/** What libvirt says of a domain's job; `refused` is what it says on the target of a migration. */
-export type Job = "none" | "outgoing" | "incoming" | "refused" | "ended" | "hangs";
+/**
+ * What libvirt says of a domain's job; `refused` is what it says on the target of a migration, `hangs` is its own refusal
+ * after a while, and `silent` is no answer at all.
+ */
+export type Job = "none" | "outgoing" | "incoming" | "refused" | "ended" | "hangs" | "silent";
 
 /**
  * What its agent does: there is no channel; nobody is at its other end; it answers, also while it has frozen the guest's

@@ -117,8 +117,11 @@ export class FakeLibvirtd {
   }
 
   /** @throws {LibvirtError} 84 on the target of a migration */
-  jobOf(uuid: string): { readonly type: number; readonly params: ReadonlyMap<string, unknown> } {
+  async jobOf(
+    uuid: string,
+  ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
     const { job } = this.of(uuid);
+    if (job === "silent") await new Promise(() => undefined);
     if (job === "refused") {
       throw libvirtError(
         "getJobStats",

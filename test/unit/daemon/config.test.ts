@@ -206,6 +206,10 @@ limits: { bodyBytes: 1 }
     "readOnlySocket: { path: /r, gid: -1 }",
     "readOnlySocket: { path: /r }",
     "kvm: { guestpoweroff: fault }",
+    "kvm: { doubleStart: off }",
+    "peers: { node2: qemu+tls://node2/system }",
+    "peers: { node2: { uri: '' } }",
+    `peers: { ${Array.from({ length: 65 }, (_, at) => `n${at}: { uri: x }`).join(", ")} }`,
     "log:",
   ])("refuses %s", async (text) => {
     expect(await problemsOf(text)).toHaveLength(1);

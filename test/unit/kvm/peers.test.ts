@@ -120,6 +120,44 @@ describe("a look at a peer", () => {
     expect(clock.now).toBe(3000);
   });
 
+  it("takes a domain as active though its migration cannot be told in time", async () => {
+    const domain = node2.define("web1", CODE.pausedMigrating);
+    domain.job = "silent";
+
+    expect(await read(domain.uuid)).toMatchObject({ kind: "active", side: undefined });
+    expect(clock.now).toBe(1000);
+  });
+
+  it("shares a connection among those who read at the same time, and opens one for the next", async () => {
+    const { uuid } = node2.define("web1", CODE.booted);
+    const sights = await clock.until(
+      Promise.all(
+        Array.from({ length: 50 }, () => peers.readPeer("node2", uuid, new AbortController().signal)),
+      ),
+    );
+
+    expect(new Set(sights.map(({ kind }) => kind))).toEqual(new Set(["active"]));
+    expect(opened).toHaveLength(1);
+    await read(uuid);
+    expect(opened).toHaveLength(2);
+    await clock.settle();
+    expect(node2.sessions).toBe(0);
+  });
+
+  it("does not join a connection that has failed somebody", async () => {
+    const { uuid } = node2.define("web1", CODE.booted);
+    node2.hang();
+    const early = peers.readPeer("node2", uuid, never);
+    await clock.advance(2000);
+    const late = peers.readPeer("node2", uuid, never);
+    expect(await clock.until(early)).toMatchObject({ kind: "unreadable" });
+    node2.goOn();
+
+    expect(await read(uuid)).toMatchObject({ kind: "active" });
+    expect(await clock.until(late)).toMatchObject({ kind: "unreadable" });
+    expect(opened).toHaveLength(2);
+  });
+
   it("closes its connection", async () => {
     await read(node2.define("web1", CODE.booted).uuid);
     await read(randomUUID());
@@ -151,6 +189,26 @@ describe("a look at all peers", () => {
       "node3 unreadable",
     ]);
     expect(clock.now).toBe(3000);
+  });
+});
+
+describe("a look at very many peers", () => {
+  it("warns of no listeners", async () => {
+    const warned: Error[] = [];
+    const onWarning = (warning: Error) => warned.push(warning);
+    process.on("warning", onWarning);
+    const many = new Peers({
+      uris: () =>
+        new Map(Array.from({ length: 64 }, (_, at) => [`node${at}`, `qemu+tcp://node${at}/system`])),
+      open: (_peer, signal) => node2.open(signal),
+    });
+    const { uuid } = node2.define("web1", CODE.booted);
+    const sights = await clock.until(many.readPeers(uuid, new AbortController().signal));
+    await clock.settle();
+    process.off("warning", onWarning);
+
+    expect(sights.size).toBe(64);
+    expect(warned).toEqual([]);
   });
 });
 
