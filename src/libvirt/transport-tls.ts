@@ -87,7 +87,8 @@ function accepted(socket: TLSSocket, target: TlsTarget, deadline: AbortSignal): 
 
 /** The daemon's certificate does not do, or nobody speaks TLS there, or the way is cut. */
 function failure(target: TlsTarget, error: Error): LibvirtCallError {
-  if (NETWORK_CODE.test(codeOf(error) ?? "")) return unreachable(targetName(target), error);
+  const code = codeOf(error);
+  if (code === undefined || NETWORK_CODE.test(code)) return unreachable(targetName(target), error);
   const words =
     `the daemon at ${targetName(target)} cannot be trusted: ${wordsOf(error)}: ` +
     `its certificate must be valid, signed by ${target.pki.ca}, and made for the name "${target.host}"`;
