@@ -18,8 +18,8 @@ export interface GuestOptions {
   /** The power button: obeyed (default), ignored for ever, or obeyed after that many seconds. */
   powerButton?: "obey" | "ignore" | { delayS: number };
   action?: GuestAction;
-  /** Says `TICK n` once a second on the serial log. */
-  tick?: boolean;
+  /** Says `TICK n` on the serial log, once a second or so often. */
+  tick?: boolean | { everyS: number };
   /** Bears live migrations; an emulated guest may lose what it writes meanwhile without this. */
   migrates?: boolean;
   /** Writes that many MiB of its memory anew every second: slow to migrate. At most 10 with the default memory. */
@@ -128,6 +128,7 @@ function commandLine(options: GuestOptions): string {
   if (typeof powerButton === "object") words.push(`vkg.acpi=slow vkg.delay=${powerButton.delayS}`);
   if (action !== undefined) words.push(`vkg.do=${action.do} vkg.after=${action.afterS}`);
   if (options.tick === true) words.push("vkg.tick=1");
+  if (typeof options.tick === "object") words.push(`vkg.tick=${options.tick.everyS}`);
   if (options.dirtyMiB !== undefined) words.push(`vkg.dirty=${options.dirtyMiB}`);
   return words.join(" ");
 }

@@ -13,6 +13,9 @@ const SYSTEMS = ["node1", "node2"] as const;
 const GUEST = "web1";
 const RESOURCE = "web1_vm";
 
+/** So often that a pause is measured as long as it is. */
+const TICK_S = 0.2;
+
 const CONFIGURATION = `peers:
 ${SYSTEMS.map((system) => `  ${system}: { uri: "qemu+tcp://${system}/system" }`).join("\n")}`;
 
@@ -88,7 +91,7 @@ export async function runMigrations(
 
 async function prepare(cluster: Cluster, signal: AbortSignal): Promise<Course> {
   const { libvirtd } = cluster.on(SYSTEMS[0]);
-  const guest = movableGuest(libvirtd, GUEST, await guestFiles());
+  const guest = movableGuest(libvirtd, GUEST, await guestFiles(), { tick: { everyS: TICK_S } });
   const { serialLog = "" } = guest;
   await startGuest(libvirtd, guest);
   await waitForMarker(serialLog, "READY");
@@ -96,7 +99,8 @@ async function prepare(cluster: Cluster, signal: AbortSignal): Promise<Course> {
   const clients = new Map<string, Connection>();
   for (const system of SYSTEMS)
     clients.set(system, await bareClient(cluster.on(system).libvirtd.socket, signal));
-  const watch = new MigrationWatch(cluster, SYSTEMS, RESOURCE);
+  const logs = new Map(SYSTEMS.map((system) => [system, cluster.on(system).engine.log]));
+  const watch = new MigrationWatch(cluster.states, logs, RESOURCE);
   const ticks = await watchTicks(serialLog, signal);
   await until("the guest ticks", ticksOn(ticks));
   return { cluster, watch, ticks, clients };
@@ -111,10 +115,10 @@ async function bareClient(socket: string, signal: AbortSignal): Promise<Connecti
 
 /** From where it is to the other host. */
 async function migrateOnce({ cluster, watch, clients }: Course, asker: Asker): Promise<MigrationRun> {
-  const [from, to] = watch.isOnline(SYSTEMS[0]) ? SYSTEMS : SYSTEMS.toReversed();
-  const client = clients.get(from ?? "");
-  if (from === undefined || to === undefined || client === undefined)
-    throw new Error("no host to migrate from");
+  const [one, two] = SYSTEMS;
+  const [from, to] = watch.isOnline(one) ? [one, two] : [two, one];
+  const client = clients.get(from);
+  if (client === undefined) throw new Error(`no client of ${from}`);
   const since = performance.now();
   const ended = nextDeparture(client);
   if (asker === "engine") await cluster.on(from).engine.migrate(RESOURCE, to);
