@@ -1,5 +1,5 @@
 import { type Asker, type MigrationRun, runMigrations } from "../test/support/migrations/migration-runs.ts";
-import { sayMachine } from "./support/bench-host.ts";
+import { logAsShipped, sayMachine } from "./support/bench-host.ts";
 import { median, say, sayResult } from "./support/figures.ts";
 
 const RUNS = Number(process.argv[2] ?? 20);
@@ -8,11 +8,15 @@ if (!Number.isInteger(RUNS) || RUNS < 1) throw new Error("usage: npm run bench -
 
 await sayMachine();
 const done: MigrationRun[] = [];
-const { irregularTicks, ...figures } = await runMigrations(RUNS, (run) => {
-  done.push(run);
-  say(
-    `${run.asker}: ${run.from} to ${run.to}, ${run.ms.toFixed(0)} ms, known ${run.knownMs.toFixed(0)} ms after`,
-  );
+const { irregularTicks, ...figures } = await runMigrations(RUNS, {
+  async onCluster(cluster) {
+    for (const { name } of cluster.lab.hosts) await logAsShipped(cluster.on(name));
+  },
+  onRun(run) {
+    done.push(run);
+    const { asker, from, to, ms, knownMs } = run;
+    say(`${asker}: ${from} to ${to}, ${ms.toFixed(0)} ms, known ${knownMs.toFixed(0)} ms after it ended`);
+  },
 });
 
 say(`${RUNS} migrations asked by the engine, medians in ms: ${mediansOf("engine")}`);

@@ -49,6 +49,14 @@ export interface MigrationFigures {
   readonly irregularTicks: readonly string[];
 }
 
+/** What a caller may do meanwhile. */
+export interface RunHooks {
+  /** Before the daemons start. */
+  readonly onCluster?: (cluster: Cluster) => Promise<void>;
+  /** After each migration. */
+  readonly onRun?: (run: MigrationRun) => void;
+}
+
 /** Two real hosts with the guest running on the first, and all who watch it. */
 interface Course {
   readonly cluster: Cluster;
@@ -62,23 +70,23 @@ interface Course {
  * Migrates one ticking guest there and back between two real hosts, `runs` times as the engine asks it, then as often
  * behind the engine's back.
  *
- * @param onRun told of each migration
  * @throws {Error} a migration failed, or an engine did not learn of one within a minute
  */
 export async function runMigrations(
   runs: number,
-  onRun: (run: MigrationRun) => void = () => {},
+  { onCluster, onRun }: RunHooks = {},
 ): Promise<MigrationFigures> {
   const cluster = await makeCluster(SYSTEMS, { configuration: () => CONFIGURATION });
   const watching = new AbortController();
   try {
+    await onCluster?.(cluster);
     const course = await prepare(cluster, watching.signal);
     const outside: number[] = [];
     for (const asker of ["engine", "administrator"] as const) {
       for (let run = 0; run < runs; run += 1) {
         const done = await migrateOnce(course, asker);
         if (asker === "administrator") outside.push(done.knownMs);
-        onRun(done);
+        onRun?.(done);
       }
     }
     await until("the guest ticks on", ticksOn(course.ticks));
