@@ -9,7 +9,7 @@ import type { Reading } from "../src/platform.ts";
 const AT_MOST_MS = 10_000;
 
 /** Pauses between two questions whether the other system is rid of it. */
-const LOOK_MS = { first: 100, last: 1000 } as const;
+const LOOK_MS = { first: 100, last: 200 } as const;
 
 interface Arrival {
   isOver: boolean;
