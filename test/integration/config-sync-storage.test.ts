@@ -16,7 +16,7 @@ import { run } from "../support/lab/run.ts";
 import { until } from "../support/lab/until.ts";
 import { matching } from "../support/matching.ts";
 import { repositoryFile } from "../support/repository.ts";
-import { hangFolder } from "../support/trouble/hung-folder.ts";
+import { deadShare } from "../support/trouble/dead-share.ts";
 
 const NOT_COPIED = "guest configuration cannot be copied to SyncDir, other systems keep the copy before";
 const never = new AbortController().signal;
@@ -102,7 +102,7 @@ describe("a SyncDir that hangs", () => {
     const [one, two, three] = await Promise.all(
       names.map((name) => knownGuest(host, files, name, { attributes })),
     );
-    const hung = await hangFolder(syncDir);
+    const hung = await deadShare(syncDir);
     const first = await one?.clean(1);
     expect(first?.exitCode).toBe(0);
     expect(await domainState(host.libvirtd, "one")).toBe("shut off (destroyed)");
@@ -117,7 +117,7 @@ describe("a SyncDir that hangs", () => {
     }
     expect(await two?.monitor()).toBe(MONITOR.offline);
 
-    await hung.end();
+    await hung.stop();
     await host.libvirtd.virsh("start", "two");
     expect(await two?.monitor()).toBe(MONITOR.online);
     await until("the folder can be used again", async () => {
@@ -133,7 +133,7 @@ describe("a SyncDir that hangs", () => {
         knownGuest(host, files, `many${at}`, { attributes: { SyncDir: syncDir } }),
       ),
     );
-    const hung = await Promise.all(folders.map(hangFolder));
+    const hung = await Promise.all(folders.map((folder) => deadShare(folder)));
     const cleaned = await Promise.all(resources.map((resource) => resource.clean(1, { timeoutS: 20 })));
     expect(cleaned.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
 
@@ -143,7 +143,7 @@ describe("a SyncDir that hangs", () => {
     await until("the registration is written", async () =>
       (await readFile(file, "utf8")).includes("newcomer"),
     );
-    for (const one of hung) await one.end();
+    for (const one of hung) await one.stop();
   });
 
   it("does not keep a guest from being started with the definition that is there", async () => {
@@ -151,7 +151,7 @@ describe("a SyncDir that hangs", () => {
     const resource = await knownGuest(host, files, "starter", { attributes: { SyncDir: syncDir } });
     await resource.clean(1);
     await writeFile(join(syncDir, "starter.xml"), "spoilt");
-    const hung = await hangFolder(syncDir);
+    const hung = await deadShare(syncDir);
     await resource.online({ attributes: { ResyncVMCfg: "1", DelayAfterGuestOnline: "0" } });
 
     expect(await resource.monitor()).toBe(MONITOR.online);
@@ -159,6 +159,6 @@ describe("a SyncDir that hangs", () => {
       guest: "starter",
     });
     expect(JSON.stringify(used)).toContain("did not end within 5000 ms");
-    await hung.end();
+    await hung.stop();
   });
 });

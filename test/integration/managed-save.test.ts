@@ -51,7 +51,7 @@ async function reconfigure(more: string): Promise<void> {
 
 /** The guest is online under the engine, ticking, and then saved by an administrator (scenario 82). */
 async function saveRunningGuest(): Promise<void> {
-  if (host.engine.state("vm1") !== "ONLINE") expect(await host.engine.online("vm1")).toBe("ONLINE");
+  if (host.engine.state("vm1") !== "ONLINE") await host.engine.online("vm1");
   const ticks = await countOf("TICK");
   await until("the guest ticks", async () => (await countOf("TICK")) > ticks);
   await host.libvirtd.virsh("managedsave", "web1");
