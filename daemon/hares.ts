@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { basename } from "node:path";
 import { AgentError } from "../src/agent-error.ts";
 import { withDeadline } from "../src/deadline.ts";
 import type { Engine } from "../src/engine.ts";
@@ -23,29 +24,33 @@ export interface HaresOptions {
 export function haresEngine(options: () => HaresOptions): Engine {
   return {
     async probe(resource, signal) {
-      await run(options(), ["-probe", resource, "-sys", options().system], signal);
+      await runEngineCommand(options(), ["-probe", resource, "-sys", options().system], signal);
     },
     async onlineElsewhere(resource, signal) {
       const { system } = options();
-      const states = statesOf(await run(options(), ["-state", resource], signal));
+      const states = statesOf(await runEngineCommand(options(), ["-state", resource], signal));
       return states
         .filter(([name, state]) => name !== system && state.includes("ONLINE"))
         .map(([name]) => name);
     },
     async value(resource, attribute, signal) {
-      const output = await run(options(), ["-value", resource, attribute, options().system], signal);
+      const output = await runEngineCommand(
+        options(),
+        ["-value", resource, attribute, options().system],
+        signal,
+      );
       return output.trim();
     },
     async lastOnline(resource, signal) {
       const { system } = options();
-      const last = (await run(options(), ["-value", resource, "LastOnline"], signal)).trim();
+      const last = (await runEngineCommand(options(), ["-value", resource, "LastOnline"], signal)).trim();
       if (last === system) return { kind: "here" };
       if (last === "") return { kind: "unknown", reason: "LastOnline is empty" };
       return { kind: "elsewhere", system: printable(last) };
     },
     async modifyHere(resource, attribute, value, signal) {
       const { system } = options();
-      await run(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
+      await runEngineCommand(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
     },
   };
 }
@@ -54,7 +59,7 @@ export function haresEngine(options: () => HaresOptions): Engine {
  * Reads `hares -state RES`: a heading, then resource, attribute, system and value, which may be `ONLINE|STATE UNKNOWN`.
  * Source: manual page hares(1M); public scripts that read it.
  */
-function statesOf(output: string): (readonly [system: string, states: readonly string[]])[] {
+export function statesOf(output: string): (readonly [system: string, states: readonly string[]])[] {
   return output.split("\n").flatMap((line) => {
     const [, attribute, system, ...words] = line.trim().split(/\s+/);
     if (line.startsWith("#") || attribute !== "State" || system === undefined) return [];
@@ -62,8 +67,19 @@ function statesOf(output: string): (readonly [system: string, states: readonly s
   });
 }
 
-async function run(options: HaresOptions, args: readonly string[], signal: AbortSignal): Promise<string> {
-  const what = `hares ${args.slice(0, 3).join(" ")}`;
+/**
+ * Runs one of the engine's commands to its end.
+ *
+ * @returns what it printed
+ * @throws {AgentError} PLATFORM_DOWN when it cannot be run or does not end in time, REFUSED with its first words when
+ *   it fails
+ */
+export async function runEngineCommand(
+  options: Pick<HaresOptions, "command" | "timeoutMs">,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const what = `${basename(options.command)} ${args.slice(0, 3).join(" ")}`;
   return withDeadline(options.timeoutMs, what, [signal], async (limit) => {
     const child = spawn(options.command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
     const { code, output, complaint } = await finished(child, what, limit);

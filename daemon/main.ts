@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { messageOf } from "../src/agent-error.ts";
 import { KvmPlatform } from "../src/kvm/platform.ts";
 import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../src/kvm/session.ts";
@@ -11,6 +10,7 @@ import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { createLogger } from "./logger.ts";
 import { fixedKeysChanged, peerUris } from "./settings.ts";
+import { packageVersion } from "./version.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
 
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
       process.stdout.write(HELP);
       return EXIT.ended;
     case "version":
-      process.stdout.write(`${version()}\n`);
+      process.stdout.write(`${packageVersion()}\n`);
       return EXIT.ended;
     case "wrong":
       process.stderr.write(`vcskvmguestd: ${command.problem}\n${HELP}`);
@@ -136,13 +136,6 @@ function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): 
       ...config.migration,
     },
   };
-}
-
-/** The package's own version: two folders up from the compiled file. */
-function version(): string {
-  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const isPackage = typeof parsed === "object" && parsed !== null && "version" in parsed;
-  return isPackage ? String(parsed.version) : "unknown";
 }
 
 // what hangs in a library (a hung file system below it) must not keep the process from ending

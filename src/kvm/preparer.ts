@@ -4,6 +4,7 @@ import { AgentError, messageOf } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
 import { throwIfAborted, withDeadline } from "../deadline.ts";
 import { isNoDomain, LibvirtError } from "../libvirt/errors.ts";
+import { XML } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
 import type { Finding, Prepared } from "../platform.ts";
 import { type Definition, readDefinition, withUuid } from "./definition.ts";
@@ -134,6 +135,8 @@ export class Preparer {
     const { path } = source;
     const definition = await this.#readDefinition(guest, source, signal);
     const xml = known === undefined ? definition.xml : await withUuid(definition, known.uuid, path, guest);
+    const losesPassword =
+      known !== undefined && !hasPassword(xml) && (await this.#hasPassword(known, signal));
     try {
       await this.#use(signal, async (session) => {
         const { uuid } = await session.defineXml(xml, 0, { signal });
@@ -143,7 +146,25 @@ export class Preparer {
       throw withoutExcerpt(error, `defining guest ${guest} from ${path}`);
     }
     this.#parts.log.info({ guest, path }, "guest defined");
+    if (losesPassword)
+      this.#parts.log.warn(
+        { guest, path },
+        "display of the guest has no password any more, the file holds none",
+      );
     await this.claim(guest, signal);
+  }
+
+  /** Whether the definition that libvirt has gives the guest's display a password. Worth a warning, not a failure. */
+  async #hasPassword({ uuid, name }: DomainRef, signal: AbortSignal): Promise<boolean> {
+    try {
+      const xml = await this.#use(signal, (session) =>
+        session.getXml(uuid, XML.INACTIVE | XML.SECURE, { signal }),
+      );
+      return hasPassword(xml);
+    } catch (error) {
+      this.#parts.log.debug({ guest: name, err: error }, "definition before cannot be compared");
+      return false;
+    }
   }
 
   async #lookup(guest: string, signal: AbortSignal): Promise<DomainRef | undefined> {
@@ -180,6 +201,10 @@ export class Preparer {
 function withoutExcerpt(error: unknown, doing: string): AgentError {
   if (!(error instanceof LibvirtError) || !error.message.includes("\n")) return agentErrorOf(error, doing);
   return new AgentError("REFUSED", `${doing}: ${error.message.split("\n")[0] ?? ""}`);
+}
+
+function hasPassword(xml: string): boolean {
+  return /<graphics\s[^>]*passwd=/.test(xml);
 }
 
 async function checkFolder(path: string): Promise<Finding | undefined> {

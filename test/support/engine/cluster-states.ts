@@ -8,6 +8,12 @@ export interface ClusterMember {
   action(resource: string, token: string, args: readonly string[]): Promise<ActionResult>;
   /** Takes over a changed value, and tells the agent when the type wants it told. */
   modify(resource: string, attribute: string, values: readonly string[]): void;
+  /** What this system has as the value of an attribute, word by word; undefined when there is no such attribute. */
+  value(resource: string, attribute: string): readonly string[] | undefined;
+  /** Whether each system has its own value. */
+  isLocal(resource: string, attribute: string): boolean;
+  /** Gives this system a value of its own, the one it has now. */
+  makeLocal(resource: string, attribute: string): void;
   /** A migration towards this system began: look at the interval of an ONLINE resource for a while. */
   awaitArrival(resource: string): void;
 }
@@ -27,6 +33,7 @@ export class ClusterStates {
   readonly events = new EventEmitter<{ state: [system: string, resource: string, state: string] }>();
   readonly #states = new Map<string, Map<string, string>>();
   readonly #members = new Map<string, ClusterMember>();
+  readonly #lastOnline = new Map<string, string>();
 
   join(system: string, member: ClusterMember): void {
     this.#members.set(system, member);
@@ -49,9 +56,15 @@ export class ClusterStates {
   /** Sets the state in the words of `hares -state`, as `ONLINE|STATE UNKNOWN`. */
   set(system: string, resource: string, state: string): void {
     const states = this.#states.get(system) ?? new Map<string, string>();
+    if (isOnline(state) && !isOnline(states.get(resource))) this.#lastOnline.set(resource, system);
     states.set(resource, state);
     this.#states.set(system, states);
     this.events.emit("state", system, resource, state);
+  }
+
+  /** The system on which a resource became ONLINE last; empty before the first time. */
+  lastOnline(resource: string): string {
+    return this.#lastOnline.get(resource) ?? "";
   }
 
   get(system: string, resource: string): string | undefined {
@@ -71,7 +84,11 @@ export class ClusterStates {
   /** The systems other than this one where the resource is ONLINE, whatever flag stands beside it. */
   onlineElsewhere(system: string, resource: string): string[] {
     return this.of(resource)
-      .filter(([other, state]) => other !== system && state.split("|").includes("ONLINE"))
+      .filter(([other, state]) => other !== system && isOnline(state))
       .map(([other]) => other);
   }
+}
+
+function isOnline(state: string | undefined): boolean {
+  return state?.split("|").includes("ONLINE") === true;
 }

@@ -3,11 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DEFAULT_TAIL, type TailEncoding } from "./arguments.ts";
 import { readConfiguration } from "./cf-file.ts";
-import type { CfConfiguration } from "./cf-values.ts";
+import { type CfConfiguration, flatten } from "./cf-values.ts";
 import { type ActionResult, type ClusterMember, ClusterStates } from "./cluster-states.ts";
 import type { Phase } from "./decisions.ts";
 import { EngineLog, type EngineLogEntry } from "./engine-log.ts";
-import { type HaresHost, runHares } from "./hares-commands.ts";
+import { type HaresHost, runHagrp, runHares } from "./hares-commands.ts";
 import { type HaresFault, HaresServer } from "./hares-server.ts";
 import { ResourceLoop } from "./resource-loop.ts";
 import { ResourceSettings } from "./resource-settings.ts";
@@ -66,6 +66,7 @@ export class EngineStandIn implements ClusterMember {
   isWritable = true;
   readonly #options: EngineOptions;
   readonly #settings = new Map<string, ResourceSettings>();
+  readonly #groups: CfConfiguration["groups"];
   readonly #loops = new Map<string, ResourceLoop>();
   readonly #runner: ScriptRunner;
   readonly #hares: HaresServer;
@@ -75,6 +76,7 @@ export class EngineStandIn implements ClusterMember {
 
   constructor(configuration: CfConfiguration, options: EngineOptions) {
     this.#options = options;
+    this.#groups = configuration.groups;
     this.system = options.system;
     this.cluster = options.cluster ?? new ClusterStates();
     this.log = new EngineLog(options.system, options.logFile);
@@ -82,7 +84,7 @@ export class EngineStandIn implements ClusterMember {
     this.#runner = this.#newRunner();
     setMaxListeners(0, this.#stopping.signal); // each resource listens
     this.#hares = new HaresServer(
-      (argv) => this.#runHares(argv),
+      (program, argv) => this.#runCommand(program, argv),
       (argv) => this.#logHares(argv),
     );
     const { system } = this;
@@ -184,6 +186,19 @@ export class EngineStandIn implements ClusterMember {
     return this.#loop(resource).action(token, args);
   }
 
+  value(resource: string, attribute: string): readonly string[] | undefined {
+    const found = this.#settings.get(resource)?.value(attribute);
+    return found === undefined ? undefined : flatten(found);
+  }
+
+  isLocal(resource: string, attribute: string): boolean {
+    return this.#settings.get(resource)?.isLocal(attribute) === true;
+  }
+
+  makeLocal(resource: string, attribute: string): void {
+    this.#settings.get(resource)?.makeLocal(attribute);
+  }
+
   /**
    * Sets a value on this system; attr_changed is queued when RegList names the attribute.
    *
@@ -253,14 +268,15 @@ export class EngineStandIn implements ClusterMember {
     this.log.add("hares", argv[1] ?? "", { args: argv });
   }
 
-  #runHares(argv: readonly string[]): ReturnType<typeof runHares> {
+  #runCommand(program: string, argv: readonly string[]): ReturnType<typeof runHares> {
     const host: HaresHost = {
       system: this.system,
       states: this.cluster,
       isReadOnly: !this.isWritable,
       settings: this.#settings,
+      groups: this.#groups,
     };
-    return runHares(argv, host);
+    return program === "hagrp" ? runHagrp(argv, host) : runHares(argv, host);
   }
 
   #loop(resource: string): ResourceLoop {

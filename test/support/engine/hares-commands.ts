@@ -1,5 +1,5 @@
-import { CfError, flatten } from "./cf-values.ts";
-import type { ClusterStates } from "./cluster-states.ts";
+import { CfError, type CfGroup } from "./cf-values.ts";
+import type { ClusterMember, ClusterStates } from "./cluster-states.ts";
 import type { ResourceSettings } from "./resource-settings.ts";
 
 /** What `hares` prints and exits with. */
@@ -16,10 +16,17 @@ export interface HaresHost {
   readonly isReadOnly: boolean;
   /** All resources of main.cf, those of other systems too. */
   readonly settings: ReadonlyMap<string, ResourceSettings>;
+  readonly groups: ReadonlyMap<string, CfGroup>;
 }
 
 /** Numbers of messages. Source: public scripts that read them; the one for everything else is the stand-in's own. */
-const MESSAGE = { noResource: 10260, noSystem: 10200, readOnly: 10369, other: 99901 } as const;
+const MESSAGE = {
+  noResource: 10260,
+  noGroup: 10133,
+  noSystem: 10200,
+  readOnly: 10369,
+  other: 99901,
+} as const;
 
 const HEADER = "#Resource Attribute System Value";
 
@@ -40,10 +47,22 @@ export async function runHares(argv: readonly string[], host: HaresHost): Promis
     case "-display":
       return display(rest, host);
     case "-list":
-      return list(host);
+      return list(rest, host);
+    case "-local":
+      return local(rest, host);
     default:
       return failed(MESSAGE.other, `hares ${command}: the stand-in does not know this command`);
   }
+}
+
+/** Does what a command line of `hagrp` asks for. Source: public scripts that read SystemList. */
+export async function runHagrp(argv: readonly string[], host: HaresHost): Promise<HaresReply> {
+  const [command = "", name = "", attribute = ""] = argv;
+  if (command !== "-value" || attribute !== "SystemList")
+    return failed(MESSAGE.other, `hagrp ${argv.join(" ")}: the stand-in does not know this command`);
+  const group = host.groups.get(name);
+  if (group === undefined) return failed(MESSAGE.noGroup, `Group ${name} does not exist`);
+  return printed(`${group.systems.map((system, priority) => `${system} ${priority}`).join(" ")}\n`);
 }
 
 function probe(args: readonly string[], host: HaresHost): HaresReply {
@@ -63,12 +82,14 @@ function value(args: readonly string[], host: HaresHost): HaresReply {
   const [resource = "", attribute = "", system = host.system] = words;
   const settings = host.settings.get(resource);
   if (settings === undefined) return noResource(resource);
+  if (attribute === "LastOnline") return printed(`${host.states.lastOnline(resource)}\n`);
   if (attribute === "State") return printed(`${host.states.get(system, resource) ?? ""}\n`);
   if (attribute === "Group") return printed(`${settings.group}\n`);
   if (attribute === "Type") return printed(`${settings.type.name}\n`);
-  const found = settings.value(attribute);
+  // a system without a stand-in has nothing but what all have
+  const found = (host.states.member(system) ?? host.states.member(host.system))?.value(resource, attribute);
   if (found === undefined) return failed(MESSAGE.other, `Attribute ${attribute} does not exist`);
-  return printed(`${flatten(found).join(" ")}\n`);
+  return printed(`${found.join(" ")}\n`);
 }
 
 function state(args: readonly string[], host: HaresHost): HaresReply {
@@ -111,10 +132,26 @@ function modify(args: readonly string[], host: HaresHost): HaresReply {
   try {
     const changed = changedWords(settings, attribute, given.map(unescaped));
     const system = options.get("-sys")?.[0];
-    if (system !== undefined && host.states.member(system) === undefined) return noSystem(system);
+    const member = system === undefined ? undefined : host.states.member(system);
+    if (system !== undefined && member === undefined) return noSystem(system);
+    if (member?.isLocal(resource, attribute) === false)
+      return failed(MESSAGE.other, `Attribute ${attribute} is global; -sys is not allowed`);
     for (const [where, member] of host.states.members()) {
       if (system === undefined || system === where) member.modify(resource, attribute, changed);
     }
+    return printed("");
+  } catch (error) {
+    if (error instanceof CfError) return failed(MESSAGE.other, error.message);
+    throw error;
+  }
+}
+
+function local(args: readonly string[], host: HaresHost): HaresReply {
+  const [resource = "", attribute = ""] = args;
+  if (!host.settings.has(resource)) return noResource(resource);
+  if (host.isReadOnly) return failed(MESSAGE.readOnly, "The configuration is not writable");
+  try {
+    for (const [, member] of host.states.members()) member.makeLocal(resource, attribute);
     return printed("");
   } catch (error) {
     if (error instanceof CfError) return failed(MESSAGE.other, error.message);
@@ -148,7 +185,8 @@ function unescaped(word: string): string {
 }
 
 function display(args: readonly string[], host: HaresHost): HaresReply {
-  const { words } = optionsOf(args, []);
+  const { words, options } = optionsOf(args, ["-attribute"]);
+  const wanted = options.get("-attribute");
   const unknown = words.find((name) => !host.settings.has(name));
   if (unknown !== undefined) return noResource(unknown);
   const names = words.length > 0 ? words : [...host.settings.keys()];
@@ -156,15 +194,17 @@ function display(args: readonly string[], host: HaresHost): HaresReply {
     const settings = host.settings.get(name);
     return settings === undefined ? [] : displayRows(settings, host);
   });
-  return printed([HEADER, ...rows, ""].join("\n"));
+  const shown = rows.filter((text) => wanted === undefined || wanted.includes(text.split(" ")[1] ?? ""));
+  return printed([HEADER, ...shown, ""].join("\n"));
 }
 
 function displayRows(settings: ResourceSettings, host: HaresHost): string[] {
   const { name, group, type } = settings;
-  const attributes = [...type.attributes.keys(), ...type.staticValues.keys()].map((attribute) => {
-    const found = settings.value(attribute);
-    const where = settings.isLocal(attribute) ? host.system : "global";
-    return row(name, attribute, where, found === undefined ? "" : flatten(found).join(" "));
+  const attributes = [...type.attributes.keys(), ...type.staticValues.keys()].flatMap((attribute) => {
+    const textOf = (member: ClusterMember | undefined) => member?.value(name, attribute)?.join(" ") ?? "";
+    if (!settings.isLocal(attribute))
+      return [row(name, attribute, "global", textOf(host.states.member(host.system)))];
+    return [...host.states.members()].map(([system, member]) => row(name, attribute, system, textOf(member)));
   });
   const states = host.states.of(name).map(([system, what]) => row(name, "State", system, what));
   const enabled = row(name, "Enabled", "global", settings.isEnabled() ? "1" : "0");
@@ -177,10 +217,14 @@ function displayRows(settings: ResourceSettings, host: HaresHost): string[] {
   ];
 }
 
-function list(host: HaresHost): HaresReply {
-  const rows = [...host.settings.keys()].flatMap((name) =>
-    host.states.of(name).map(([system]) => `${name} ${system}`),
-  );
+/** The conditional `Type=NAME` is the only one the stand-in knows. */
+function list(args: readonly string[], host: HaresHost): HaresReply {
+  const [condition] = optionsOf(args, []).words;
+  const type = condition === undefined ? undefined : /^Type=(\w+)$/.exec(condition)?.[1];
+  if (condition !== undefined && type === undefined)
+    return failed(MESSAGE.other, `hares -list ${condition}: the stand-in does not know this`);
+  const names = [...host.settings.values()].filter((one) => type === undefined || one.type.name === type);
+  const rows = names.flatMap(({ name }) => host.states.of(name).map(([system]) => `${name} ${system}`));
   return printed([...rows, ""].join("\n"));
 }
 

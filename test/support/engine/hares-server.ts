@@ -14,9 +14,12 @@ export type HaresFault =
       readonly stderr?: string;
     };
 
-/** Answers the `hares` executable that it puts into a folder. */
+/** The commands that the stand-in has: one executable under each name. */
+const PROGRAMS = ["hares", "hagrp"];
+
+/** Answers the executables `hares` and `hagrp` that it puts into a folder. */
 export class HaresServer {
-  readonly #run: (argv: readonly string[]) => Promise<HaresReply>;
+  readonly #run: (program: string, argv: readonly string[]) => Promise<HaresReply>;
   readonly #onCall: (argv: readonly string[]) => void;
   readonly #server: Server;
   readonly #hanging = new Set<ServerResponse>();
@@ -24,7 +27,7 @@ export class HaresServer {
 
   /** @param onCall told of every call as it arrives, of those that a fault keeps from being answered too */
   constructor(
-    run: (argv: readonly string[]) => Promise<HaresReply>,
+    run: (program: string, argv: readonly string[]) => Promise<HaresReply>,
     onCall: (argv: readonly string[]) => void,
   ) {
     this.#run = run;
@@ -47,11 +50,13 @@ export class HaresServer {
     this.#hanging.clear();
   }
 
-  /** Puts `hares` and its socket into the folder, and listens. */
+  /** Puts the executables and their socket into the folder, and listens. */
   async start(binDirectory: string): Promise<void> {
     await mkdir(binDirectory, { recursive: true });
-    await copyFile(repositoryFile("test/support/engine/hares"), join(binDirectory, "hares"));
-    await chmod(join(binDirectory, "hares"), 0o755);
+    for (const program of PROGRAMS) {
+      await copyFile(repositoryFile("test/support/engine/hares"), join(binDirectory, program));
+      await chmod(join(binDirectory, program), 0o755);
+    }
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(join(binDirectory, "hares.sock"), resolve);
@@ -79,7 +84,7 @@ export class HaresServer {
       response.end(replyText({ exitCode: fault.exitCode ?? 1, stdout: "", stderr }));
       return;
     }
-    response.end(replyText(await this.#run(argv)));
+    response.end(replyText(await this.#run(request.url?.slice(1) ?? "", argv)));
   }
 }
 

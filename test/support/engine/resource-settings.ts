@@ -89,6 +89,14 @@ export class ResourceSettings {
     return this.#values.has(`${attribute}@${this.#system}`);
   }
 
+  /** Gives this system a value of its own, the one it has now. */
+  makeLocal(attribute: string): void {
+    const value = this.value(attribute);
+    if (value === undefined)
+      throw new CfError(`attribute ${attribute} of resource ${this.name} does not exist`);
+    this.#values.set(`${attribute}@${this.#system}`, value);
+  }
+
   /**
    * Sets the value from single words, keys and values of an association in turn.
    *

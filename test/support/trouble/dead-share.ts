@@ -27,9 +27,13 @@ export interface DeadShare {
   stop(): Promise<void>;
 }
 
-/** Needs root and /dev/fuse. */
-export async function deadShare(): Promise<DeadShare> {
-  const folder = await mkdtemp(join(tmpdir(), "vkdead-"));
+/**
+ * Needs root and /dev/fuse.
+ *
+ * @param over an existing folder that dies and, at the end, is as it was; without it the share gets a folder of its own
+ */
+export async function deadShare(over?: string): Promise<DeadShare> {
+  const folder = over ?? (await mkdtemp(join(tmpdir(), "vkdead-")));
   const server = spawn("perl", ["-e", DEAD, folder], { stdio: ["ignore", "pipe", "inherit"] });
   process.once("exit", () => server.kill("SIGKILL"));
   await Promise.race([
@@ -43,7 +47,7 @@ export async function deadShare(): Promise<DeadShare> {
       server.kill("SIGKILL");
       await ended;
       await run("umount", ["-l", folder]);
-      await rmdir(folder);
+      if (over === undefined) await rmdir(folder);
     },
   };
 }

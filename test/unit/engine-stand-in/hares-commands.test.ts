@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { buildConfiguration } from "../../support/engine/cf-file.ts";
 import { parseBlocks } from "../../support/engine/cf-parser.ts";
+import { type CfConfiguration, type CfResource, flatten } from "../../support/engine/cf-values.ts";
 import { ClusterStates } from "../../support/engine/cluster-states.ts";
-import { type HaresHost, runHares } from "../../support/engine/hares-commands.ts";
+import { type HaresHost, runHagrp, runHares } from "../../support/engine/hares-commands.ts";
 import { ResourceSettings } from "../../support/engine/resource-settings.ts";
 
 const TEXT = `
@@ -15,19 +16,21 @@ const TEXT = `
   group g ( SystemList = { n1 = 0, n2 = 1 } )
   Toy t ( )`;
 
+function resourceOf({ resources }: CfConfiguration): CfResource {
+  const [resource] = resources.values();
+  if (resource === undefined) throw new Error("the text has no resource");
+  return resource;
+}
+
 /** A host n1 of two systems that keep what they are told. */
 function hostWithCalls(): { host: HaresHost; calls: string[] } {
   const configuration = buildConfiguration(parseBlocks(TEXT, "main.cf"), "main.cf");
   const settings = new Map<string, ResourceSettings>();
-  for (const resource of configuration.resources.values()) {
-    settings.set(
-      resource.name,
-      new ResourceSettings(configuration, resource, { system: "n1", capsActions: true }),
-    );
-  }
   const states = new ClusterStates();
   const calls: string[] = [];
   for (const system of ["n1", "n2"]) {
+    const own = new ResourceSettings(configuration, resourceOf(configuration), { system, capsActions: true });
+    if (system === "n1") settings.set("t", own);
     states.set(system, "t", "OFFLINE");
     states.join(system, {
       requestProbe: (resource) => calls.push(`${system} probe ${resource}`),
@@ -37,10 +40,16 @@ function hostWithCalls(): { host: HaresHost; calls: string[] } {
       },
       modify: (resource, attribute, values) =>
         calls.push(`${system} ${resource} ${attribute} ${values.join("|")}`),
+      value: (_resource, attribute) => {
+        const found = own.value(attribute);
+        return found === undefined ? undefined : flatten(found);
+      },
+      isLocal: (_resource, attribute) => own.isLocal(attribute),
+      makeLocal: (_resource, attribute) => own.makeLocal(attribute),
       awaitArrival: () => undefined,
     });
   }
-  return { host: { system: "n1", states, isReadOnly: false, settings }, calls };
+  return { host: { system: "n1", states, isReadOnly: false, settings, groups: configuration.groups }, calls };
 }
 
 describe("hares -modify", () => {
@@ -62,12 +71,29 @@ describe("hares -modify", () => {
     expect(calls).toEqual([`n1 ${told}`, `n2 ${told}`]);
   });
 
-  it("tells one system only when it is named", async () => {
+  it("tells one system only when it is named, once each has a value of its own", async () => {
     const { host, calls } = hostWithCalls();
-
-    await runHares(["-modify", "t", "Text", "x", "-sys", "n2"], host);
+    const modify = () => runHares(["-modify", "t", "Text", "x", "-sys", "n2"], host);
+    expect(await modify()).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: "VCS ERROR V-16-1-99901 Attribute Text is global; -sys is not allowed\n",
+    });
+    expect((await runHares(["-local", "t", "Text"], host)).exitCode).toBe(0);
+    await modify();
 
     expect(calls).toEqual(["n2 t Text x"]);
+    expect((await runHares(["-display", "t", "-attribute", "Text"], host)).stdout).toBe(
+      "#Resource Attribute System Value\nt Text n1 \nt Text n2 \n",
+    );
+  });
+
+  it("makes nothing local while the configuration is not writable", async () => {
+    const { host } = hostWithCalls();
+    const refused = await runHares(["-local", "t", "Text"], { ...host, isReadOnly: true });
+
+    expect(refused.stderr).toMatch(/^VCS ERROR V-16-1-10369 /);
+    expect((await runHares(["-local", "t", "Nothing"], host)).exitCode).toBe(1);
   });
 
   it("cannot add to a scalar", async () => {
@@ -102,6 +128,46 @@ describe("hares -state", () => {
     expect((await runHares(["-state"], host)).stdout).toBe(
       "#Resource Attribute System Value\nt State n1 OFFLINE\nt State n2 OFFLINE\n",
     );
+  });
+});
+
+describe("LastOnline", () => {
+  it("is the system on which the resource became ONLINE last, whatever became of it", async () => {
+    const { host } = hostWithCalls();
+    const last = async () => (await runHares(["-value", "t", "LastOnline"], host)).stdout;
+    expect(await last()).toBe("\n");
+    host.states.set("n2", "t", "ONLINE");
+    host.states.set("n2", "t", "ONLINE|STATE UNKNOWN");
+    host.states.set("n1", "t", "OFFLINE");
+    expect(await last()).toBe("n2\n");
+    host.states.set("n1", "t", "ONLINE");
+    host.states.set("n2", "t", "ONLINE");
+    expect(await last()).toBe("n1\n");
+    host.states.leave("n1");
+
+    expect(await last()).toBe("n1\n");
+  });
+});
+
+describe("hares -list", () => {
+  it("lists the resources of a type", async () => {
+    const { host } = hostWithCalls();
+
+    expect((await runHares(["-list", "Type=Toy"], host)).stdout).toBe("t n1\nt n2\n");
+    expect((await runHares(["-list", "Type=Other"], host)).stdout).toBe("");
+    expect((await runHares(["-list", "Group=g"], host)).exitCode).toBe(1);
+  });
+});
+
+describe("hagrp -value", () => {
+  it("prints the systems of a group with their priorities", async () => {
+    const { host } = hostWithCalls();
+
+    expect((await runHagrp(["-value", "g", "SystemList"], host)).stdout).toBe("n1 0 n2 1\n");
+    expect((await runHagrp(["-value", "x", "SystemList"], host)).stderr).toBe(
+      "VCS ERROR V-16-1-10133 Group x does not exist\n",
+    );
+    expect((await runHagrp(["-online", "g"], host)).exitCode).toBe(1);
   });
 });
 

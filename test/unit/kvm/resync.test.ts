@@ -131,6 +131,23 @@ describe("prepare with ResyncVMCfg", () => {
     ]);
   });
 
+  it("says when the guest's display loses its password by it, and only then", async () => {
+    const domain = host.libvirtd.define("web1");
+    const message = "display of the guest has no password any more, the file holds none";
+    await file("web1.xml", `<domain><name>web1</name><uuid>${domain.uuid}</uuid></domain>`);
+    await resync();
+    expect(host.log.count(message)).toBe(0);
+    domain.password = "s3cret";
+    await resync();
+    expect(host.log.count(message)).toBe(1);
+    const graphics = "<devices><graphics type='vnc' passwd='other'/></devices>";
+    await file("web1.xml", `<domain><name>web1</name><uuid>${domain.uuid}</uuid>${graphics}</domain>`);
+    await resync();
+
+    expect(host.log.count(message)).toBe(1);
+    expect(JSON.stringify(host.log.entries)).not.toMatch(/s3cret|other/);
+  });
+
   it("is left alone when it is not set, whatever lies in SyncDir", async () => {
     host.libvirtd.define("web1");
     await file("web1.xml", "<domain><name>web1</name></domain>");
