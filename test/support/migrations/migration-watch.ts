@@ -1,4 +1,4 @@
-import type { EngineEvent } from "../engine/engine-log.ts";
+import type { EngineEvent, EngineLogEntry } from "../engine/engine-log.ts";
 import type { Cluster } from "../host/cluster.ts";
 
 /** What an engine does against a fault, and nobody wants to see in a migration. */
@@ -9,7 +9,8 @@ export class MigrationWatch {
   readonly #cluster: Cluster;
   readonly #systems: readonly string[];
   readonly #resource: string;
-  readonly #from: ReadonlyMap<string, number>;
+  /** What each engine has logged since, also one that is not there any more. */
+  readonly #logged: readonly (() => readonly EngineLogEntry[])[];
   /** When each system was last told ONLINE or something else, by `performance.now()`. */
   readonly #changedAt = new Map<string, number>();
   readonly #wasOnline = new Map<string, boolean>();
@@ -21,7 +22,11 @@ export class MigrationWatch {
     this.#cluster = cluster;
     this.#systems = systems;
     this.#resource = resource;
-    this.#from = new Map(systems.map((system) => [system, cluster.on(system).engine.log.entries.length]));
+    this.#logged = systems.map((system) => {
+      const { log } = cluster.on(system).engine;
+      const from = log.entries.length;
+      return () => log.entries.slice(from);
+    });
     for (const system of systems) this.#wasOnline.set(system, this.isOnline(system));
     this.#listener = (system, changed) => {
       if (changed === resource) this.#take(system);
@@ -36,13 +41,16 @@ export class MigrationWatch {
 
   /** How often an engine cleaned, started anew or declared a fault. */
   get cleans(): number {
-    const ofAll = this.#systems.map((system) => {
-      const entries = this.#cluster.on(system).engine.log.entries.slice(this.#from.get(system));
-      return entries.filter(
-        ({ what, resource }) => resource === this.#resource && AGAINST_FAULTS.includes(what),
-      );
-    });
-    return ofAll.flat().length;
+    return this.deeds.length;
+  }
+
+  /** What engines did against faults, in order: `node1 clean`. */
+  get deeds(): readonly string[] {
+    return this.#logged
+      .flatMap((entries) => entries())
+      .filter(({ what, resource }) => resource === this.#resource && AGAINST_FAULTS.includes(what))
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ system, what }) => `${system} ${what}`);
   }
 
   /** When that system's engine last learnt that the resource is ONLINE, or is not, any more. */
