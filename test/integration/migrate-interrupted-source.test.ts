@@ -1,8 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Resource } from "../support/host/resource.ts";
 import { killEmulator } from "../support/lab/guest.ts";
+import { until } from "../support/lab/until.ts";
 import { makeTrials, type Trial, type Trials } from "../support/migrations/trial.ts";
 
 const ON_SOURCE = { emulators: ["node1"], states: ["ONLINE", "OFFLINE"], deeds: [], bothOnline: 0 };
+const ON_TARGET = { emulators: ["node2"], states: ["OFFLINE", "ONLINE"], deeds: [], bothOnline: 0 };
+const NOWHERE = { emulators: [], states: ["OFFLINE", "OFFLINE"], bothOnline: 0 };
 
 let trials: Trials;
 let trial: Trial;
@@ -15,6 +19,7 @@ beforeAll(async () => {
     "daemon-killed": "",
     "shim-killed": "",
     late: "MigrateTimeout = 8",
+    "late-alone": "MigrateTimeout = 8",
     cleaned: "",
   });
 });
@@ -24,31 +29,39 @@ afterEach(() => trial.end());
 afterAll(() => trials.stop());
 
 describe("a migration that is interrupted on the source", () => {
-  it("stays where it is when its job is aborted", async () => {
+  it("leaves the guest where it runs when its job is aborted", async () => {
     trial = await trials.begin("aborted");
     const { ended } = await trial.migrate();
 
     await trials.cluster.on("node1").libvirtd.virsh("domjobabort", "aborted");
 
-    console.log(await ended);
+    expect(await ended).toBe("ONLINE");
     expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
-    console.log(trial.reason("node1"), trial.reason("node2"));
-    dump();
+    expect(trial.reason("node1")).toBe("libvirt says running (booted)");
+    expect(trial.reason("node2")).toMatch(/^not defined on this host/);
+    expect(trial.said("node1", "guest has not migrated")).toMatchObject([
+      { end: "stayed", reason: expect.stringContaining("canceled by client; libvirt here says running") },
+    ]);
+    expect(await trial.record("node1")).toBeUndefined();
   });
 
-  it("is a fault when the source's emulator is killed", async () => {
+  it("says that the guest is lost when its emulator is killed there", async () => {
     trial = await trials.begin("source-killed");
     const { ended } = await trial.migrate();
 
     await killEmulator(trials.cluster.on("node1").libvirtd, "source-killed");
 
-    console.log(await ended);
-    console.log(await trial.rest(["OFFLINE", "OFFLINE"]));
-    console.log(trial.reason("node1"), trial.reason("node2"));
-    dump();
+    expect(await ended).toBe("OFFLINE");
+    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toMatchObject(NOWHERE);
+    expect(trial.reason("node1")).toContain("its last run ended: crashed or killed");
+    expect(trial.said("node1", "guest has not migrated")).toMatchObject([
+      { end: "lost", reason: expect.stringContaining("shut off (crashed), node2: not defined") },
+    ]);
+    console.log(trials.cluster.on("node1").engine.log.entries.filter(e => e.resource === trial.name && e.what !== "report" && !e.what.startsWith("entry")).map(e => JSON.stringify({...e, details: {...e.details, args: undefined}})).join("\n"));
+    console.log(trials.cluster.on("node2").engine.log.entries.filter(e => e.resource === trial.name && e.what !== "report" && !e.what.startsWith("entry")).map(e => JSON.stringify({...e, details: {...e.details, args: undefined}})).join("\n"));
   });
 
-  it("stays when the source's libvirtd is killed", async () => {
+  it("leaves the guest where it runs when libvirtd is killed there and comes back", async () => {
     trial = await trials.begin("libvirtd-killed");
     const { ended } = await trial.migrate();
     const { libvirtd } = trials.cluster.on("node1");
@@ -56,21 +69,84 @@ describe("a migration that is interrupted on the source", () => {
     await libvirtd.kill();
     await libvirtd.restart();
 
-    console.log(await ended);
-    console.log(await trial.rest(["ONLINE", "OFFLINE"]));
-    console.log(trial.reason("node1"), trial.reason("node2"));
-    dump();
+    expect(await ended).toBe("ONLINE");
+    expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
+    expect(trial.said("node1", "guest has not migrated")).toMatchObject([
+      { end: "stayed", reason: expect.stringContaining("no reply to domain_migrate_perform3_params") },
+    ]);
+    expect(await trial.record("node1")).toBeUndefined();
+  });
+
+  it("goes on when the daemon is killed, and the next one finds out where the guest is", async () => {
+    trial = await trials.begin("daemon-killed");
+    const { ended } = await trial.migrate();
+    const { daemon } = trials.cluster.on("node1");
+
+    await daemon.kill();
+    await daemon.start();
+
+    expect(await trial.record("node1")).toMatchObject({ kind: "moving", peer: "node2", uuid: trial.uuid });
+    expect(await ended).toMatch(/^ONLINE/);
+    expect(await trial.emulators()).toEqual(["node1", "node2"]);
+    await trial.letGo();
+    expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual(ON_TARGET);
+    await until("the record", async () => {
+      const record = JSON.stringify(await trial.record("node1"));
+      return record.includes('"left"');
+    });
+    expect(trial.said("node1", "end of a migration is known")).toMatchObject([{ end: "moved", peer: "node2" }]);
+    expect(trial.reason("node1")).toContain("shut off (migrated)");
+  });
+
+  it("goes on when its shim is killed", async () => {
+    trial = await trials.begin("shim-killed");
+    const { ended } = await trial.migrate();
+
+    await trial.killShim();
+
+    expect(await ended).toBe("ONLINE");
+    expect(trial.said("node1", "guest has migrated")).toEqual([]);
+    await trial.letGo();
+    expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual(ON_TARGET);
+    expect(trial.said("node1", "guest has migrated")).toMatchObject([{ target: "node2", end: "moved" }]);
+  });
+
+  it("is aborted when MigrateTimeout is near", async () => {
+    trial = await trials.begin("late");
+    const { ended } = await trial.migrate();
+
+    expect(await ended).toBe("ONLINE");
+    expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
+    expect(trial.said("node1", "migration is aborted")).toMatchObject([{ target: "node2" }]);
+    expect(trial.said("node1", "guest has not migrated")).toMatchObject([{ end: "stayed" }]);
+  });
+
+  it("is aborted then though its shim was killed", async () => {
+    trial = await trials.begin("late-alone");
+    const { ended } = await trial.migrate();
+
+    await trial.killShim();
+
+    await ended;
+    await until("it is aborted", () => trial.said("node1", "guest has not migrated").length > 0);
+    expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
+    expect(trial.said("node1", "migration is aborted")).toHaveLength(1);
+    expect(await trial.record("node1")).toBeUndefined();
+  });
+
+  it("is aborted by a clean, which ends the guest here, and nothing is left on the target", async () => {
+    trial = await trials.begin("cleaned");
+    const { ended } = await trial.migrate();
+    const resource = new Resource(trials.cluster.on("node1"), "cleaned", { GuestName: "cleaned" });
+
+    const { exitCode } = await resource.clean(5);
+
+    expect(exitCode).toBe(0);
+    await ended;
+    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({ ...NOWHERE, deeds: [] });
+    expect(trial.said("node1", "guest is proved gone")).toHaveLength(1);
+    expect(await trial.record("node1")).toBeUndefined();
+    console.log(trial.reason("node1"));
+    console.log(trials.cluster.on("node1").daemon.lines.filter((l) => l["level"] !== "debug" && (l["guest"] === trial.name || l["resource"] === trial.name)).map((l) => JSON.stringify(l)).join("\n"));
   });
 });
-
-function dump() {
-  for (const system of ["node1", "node2"])
-    console.log(
-      system,
-      trials.cluster
-        .on(system)
-        .daemon.lines.filter((l) => l["level"] !== "debug" && (l["guest"] === trial.name || l["resource"] === trial.name || !l["resource"]))
-        .map((l) => JSON.stringify(l))
-        .join("\n"),
-    );
-}

@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readlink } from "node:fs/promises";
+import { processesWith } from "../ipc/processes.ts";
 import type { LabHost } from "./lab-host.ts";
 
 /**
@@ -6,7 +7,8 @@ import type { LabHost } from "./lab-host.ts";
  * them does not matter; a host without power has none.
  */
 export async function hostsOfEmulators(uuid: string, hosts: readonly LabHost[]): Promise<readonly string[]> {
-  const spaces = await Promise.all((await emulatorsOf(uuid)).map(pidNamespaceOf));
+  const emulators = (await processesWith(uuid)).filter(({ argv }) => argv.includes("-uuid"));
+  const spaces = await Promise.all(emulators.map(({ pid }) => pidNamespaceOf(pid)));
   const found = await Promise.all(
     hosts.map(async (host) => {
       const space = await host.outsidePid(1).then(pidNamespaceOf, () => "off");
@@ -14,18 +16,6 @@ export async function hostsOfEmulators(uuid: string, hosts: readonly LabHost[]):
     }),
   );
   return found.flat();
-}
-
-/** Emulators that have not ended, also those that libvirtd has lost sight of. */
-async function emulatorsOf(uuid: string): Promise<readonly number[]> {
-  const pids: number[] = [];
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    // that of a zombie is empty
-    const words = (await readFile(`/proc/${entry}/cmdline`, "latin1").catch(() => "")).split("\0");
-    if (words[words.indexOf("-uuid") + 1] === uuid && words.includes("-uuid")) pids.push(Number(entry));
-  }
-  return pids;
 }
 
 /** Empty when the process is gone. */

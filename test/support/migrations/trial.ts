@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Cluster, type ClusterOptions, makeCluster } from "../host/cluster.ts";
 import type { LogLine } from "../host/daemon-process.ts";
+import { clientOf, processesWith } from "../ipc/processes.ts";
 import { attentiveFiles, startAttentive, tell } from "../lab/boot-sector.ts";
 import { hostsOfEmulators } from "../lab/emulators.ts";
 import { emulatorPid } from "../lab/guest.ts";
@@ -21,7 +24,7 @@ monitorIntervalS: 1`;
 
 /** Quick looks; nothing is started again by an engine, so that a fault stays to be seen. */
 const ATTRIBUTES =
-  "Enabled = 0 MonitorInterval = 2 OfflineMonitorInterval = 2 RestartLimit = 0 OnlineRetryLimit = 0 DelayAfterGuestOnline = 1";
+  "Enabled = 0 MonitorInterval = 1 OfflineMonitorInterval = 1 MigrateWaitLimit = 1 RestartLimit = 0 OnlineRetryLimit = 0 DelayAfterGuestOnline = 1";
 
 /** What is true of a trial's guest once everything has come to rest. */
 export interface Rest {
@@ -130,6 +133,16 @@ export class Trial {
     return letGo(this.#cluster.on("node1").libvirtd, this.name);
   }
 
+  /** Kills the shim that waits for the end of its migration, as the framework does at MigrateTimeout. */
+  async killShim(): Promise<void> {
+    const clients = (await processesWith(this.#cluster.on("node1").socket)).filter(({ argv }) =>
+      argv.some((word) => word.endsWith("/migrate")),
+    );
+    const [pid] = clients.flatMap((client) => clientOf(client)?.pid ?? []);
+    if (pid === undefined) throw new Error("no shim waits for a migration");
+    process.kill(await this.#cluster.lab.on("node1").outsidePid(Number(pid)), "SIGKILL");
+  }
+
   /** Where its emulators live now. */
   emulators(): Promise<readonly string[]> {
     return hostsOfEmulators(this.uuid, this.#cluster.lab.hosts);
@@ -154,6 +167,13 @@ export class Trial {
   reason(system: System): string {
     const monitors = this.said(system, "entry point ended", { entryPoint: "monitor" });
     return String(monitors.at(-1)?.["reason"]);
+  }
+
+  /** The migration record that a system has of it on disk; undefined for none. */
+  async record(system: System): Promise<unknown> {
+    const file = join(this.#cluster.on(system).stateDirectory, "migrations", `${this.name}.json`);
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   /** Lines with this message that a daemon logged of this guest or its resource. */
