@@ -27,9 +27,14 @@ export type MigrationReply = "done" | "failed" | "none";
 
 /**
  * What follows. `destroy target` and `destroy source` are for copies that are proved not to be the live one. `wait` may
- * pass by itself; what it is when no time is left, `doubtful` says.
+ * pass by itself; what it is when no time is left, `doubtful` says. `twice`: it runs on both, which does not pass.
  */
-export type MigrationVerdict = MigrationEnd["kind"] | "destroy target" | "destroy source" | "wait";
+export type MigrationVerdict =
+  | MigrationEnd["kind"]
+  | "destroy target"
+  | "destroy source"
+  | "wait"
+  | "twice";
 
 type Rule = Readonly<Record<SourceSight, MigrationVerdict>>;
 
@@ -41,8 +46,8 @@ const VERDICTS = {
     "handed over": "destroy source",
     leaving: "wait",
     unreadable: "wait",
-    running: "doubtful",
-    resumed: "doubtful",
+    running: "twice",
+    resumed: "twice", // its libvirt gave the hand-over up too early, and could not tell the target
     suspended: "doubtful",
     other: "doubtful",
   },

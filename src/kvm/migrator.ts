@@ -123,7 +123,7 @@ export class Migrator {
     for (;;) {
       const seen = await ends.look(place, reply, signal);
       const spentMs = performance.now() - since;
-      const isAtRest = ["moved", "stayed", "lost"].includes(seen.verdict);
+      const isAtRest = ["moved", "stayed", "lost", "twice"].includes(seen.verdict);
       if (isAtRest || spentMs >= budgetMs) return ends.endOf(place, seen);
       const isLeft = spentMs >= Math.min(LEFT_OVER_MS, budgetMs / 2);
       if (isLeft && (await ends.removeDead(place, seen, signal))) continue;
