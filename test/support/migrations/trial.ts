@@ -41,6 +41,8 @@ export interface Rest {
 /** A cluster of node1 and node2 for trials of migrations, one resource for each. */
 export interface Trials {
   readonly cluster: Cluster;
+  /** What a system's daemon is configured with beside its paths. */
+  readonly configuration: (system: string) => string;
   /** Starts the guest of a trial on node1, where its migrations last until letGo() or an end by force. */
   begin(name: string, guest?: Partial<GuestOptions>): Promise<Trial>;
   stop(): Promise<void>;
@@ -53,11 +55,8 @@ export async function makeTrials(
   names: Readonly<Record<string, string>>,
   options: ClusterOptions = {},
 ): Promise<Trials> {
-  const { configuration = () => "" } = options;
-  const cluster = await makeCluster(SYSTEMS, {
-    ...options,
-    configuration: (system) => `${PEERS}\n${configuration(system)}`,
-  });
+  const configuration = (system: string) => `${PEERS}\n${options.configuration?.(system) ?? ""}`;
+  const cluster = await makeCluster(SYSTEMS, { ...options, configuration });
   const files = await attentiveFiles(cluster.on("node1").libvirtd, await guestFiles());
   const resources = Object.entries(names).map(
     ([name, more]) => `KVMGuest ${name} ( GuestName = ${name} ${ATTRIBUTES} ${more} )`,
@@ -65,6 +64,7 @@ export async function makeTrials(
   await cluster.start(resources.join("\n"));
   return {
     cluster,
+    configuration,
     begin: async (name, guest = {}) => {
       const trial = new Trial(cluster, name, files);
       await trial.begin(guest);
@@ -105,6 +105,21 @@ export class Trial {
     const ended = this.#cluster.on("node1").engine.migrate(this.name, "node2");
     await this.underWay();
     return { ended };
+  }
+
+  /**
+   * Calls the entry point migrate by itself, whatever the engine would do, to its end.
+   *
+   * @param more tuples of the call beside GuestName
+   * @returns why it failed, as the daemon logged it; undefined when it did not
+   */
+  async callMigrate(target: string, more: readonly string[] = []): Promise<string | undefined> {
+    const failures = () => this.said("node1", "entry point failed", { entryPoint: "migrate" });
+    const before = failures().length;
+    const tuples = ["GuestName", "1", this.name, ...more, "VCSInfo", "2", "TargetHost", target];
+    await this.#cluster.on("node1").shim("migrate", this.name, ...tuples, "AEPTimeout", "1", "60");
+    const error = failures()[before]?.["err"];
+    return isError(error) ? error.message : undefined;
   }
 
   /** Migrates it with virsh, behind the engine's back; `ended` is undefined or what virsh said. */
@@ -204,4 +219,8 @@ export class Trial {
   #here(): readonly System[] {
     return SYSTEMS.filter((system) => this.#cluster.states.member(system) !== undefined);
   }
+}
+
+function isError(value: unknown): value is { readonly message: string } {
+  return typeof value === "object" && value !== null && "message" in value && typeof value.message === "string";
 }
