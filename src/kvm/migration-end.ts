@@ -27,14 +27,9 @@ export type MigrationReply = "done" | "failed" | "none";
 
 /**
  * What follows. `destroy target` and `destroy source` are for copies that are proved not to be the live one. `wait` may
- * pass by itself; what it is when no time is left, `doubtful` says. `twice`: it runs on both, which does not pass.
+ * pass by itself; what it is when no time is left, `doubtful` says.
  */
-export type MigrationVerdict =
-  | MigrationEnd["kind"]
-  | "destroy target"
-  | "destroy source"
-  | "wait"
-  | "twice";
+export type MigrationVerdict = MigrationEnd["kind"] | "destroy target" | "destroy source" | "wait";
 
 type Rule = Readonly<Record<SourceSight, MigrationVerdict>>;
 
@@ -46,8 +41,8 @@ const VERDICTS = {
     "handed over": "destroy source",
     leaving: "wait",
     unreadable: "wait",
-    running: "twice",
-    resumed: "twice", // its libvirt gave the hand-over up too early, and could not tell the target
+    running: "doubtful",
+    resumed: "doubtful",
     suspended: "doubtful",
     other: "doubtful",
   },
@@ -107,6 +102,14 @@ const VERDICTS = {
     unreadable: "wait",
   },
 } as const satisfies Record<TargetSight, Rule>;
+
+/**
+ * True when the guest runs on both, which does not pass by itself: the source's libvirtd gave the hand-over up too early,
+ * and could not tell the target.
+ */
+export function runsTwice(source: SourceSight, target: TargetSight): boolean {
+  return target === "running" && (source === "running" || source === "resumed");
+}
 
 /** Decides from one look at both ends; does nothing itself. */
 export function verdictOfEnds(

@@ -102,7 +102,9 @@ describe("a migration that is interrupted at the hand-over", () => {
     // the engines may have held it for ONLINE on both, as long as that was true
     const rest = await trial.rest(["OFFLINE", "ONLINE"]);
     expect({ ...rest, bothOnline: 0 }).toEqual(ON_TARGET);
-    expect(trial.said("node1", "end of a migration is known")).toMatchObject([{ end: "moved", peer: "node2" }]);
+    expect(trial.said("node1", "end of a migration is known")).toMatchObject([
+      { end: "moved", peer: "node2" },
+    ]);
     expect(trial.said("node1", LEFT_OVER)).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Resource } from "../support/host/resource.ts";
+import { tell } from "../support/lab/boot-sector.ts";
 import { killEmulator } from "../support/lab/guest.ts";
 import { until } from "../support/lab/until.ts";
 import { makeTrials, type Trial, type Trials } from "../support/migrations/trial.ts";
@@ -21,6 +22,7 @@ beforeAll(async () => {
     late: "MigrateTimeout = 8",
     "late-alone": "MigrateTimeout = 8",
     cleaned: "",
+    "powered-off": "",
   });
 });
 
@@ -52,13 +54,23 @@ describe("a migration that is interrupted on the source", () => {
     await killEmulator(trials.cluster.on("node1").libvirtd, "source-killed");
 
     expect(await ended).toBe("OFFLINE");
-    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toMatchObject(NOWHERE);
+    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({ ...NOWHERE, deeds: [] });
     expect(trial.reason("node1")).toContain("its last run ended: crashed or killed");
     expect(trial.said("node1", "guest has not migrated")).toMatchObject([
       { end: "lost", reason: expect.stringContaining("shut off (crashed), node2: not defined") },
     ]);
-    console.log(trials.cluster.on("node1").engine.log.entries.filter(e => e.resource === trial.name && e.what !== "report" && !e.what.startsWith("entry")).map(e => JSON.stringify({...e, details: {...e.details, args: undefined}})).join("\n"));
-    console.log(trials.cluster.on("node2").engine.log.entries.filter(e => e.resource === trial.name && e.what !== "report" && !e.what.startsWith("entry")).map(e => JSON.stringify({...e, details: {...e.details, args: undefined}})).join("\n"));
+  });
+
+  it("says that the guest is lost when it powers itself off meanwhile", async () => {
+    trial = await trials.begin("powered-off");
+    const { ended } = await trial.migrate();
+
+    await tell(trials.cluster.on("node1").libvirtd, "powered-off", "poweroff");
+
+    expect(await ended).toBe("OFFLINE");
+    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({ ...NOWHERE, deeds: [] });
+    expect(trial.reason("node1")).toContain("its last run ended: powered off from inside");
+    expect(trial.said("node1", "guest has not migrated")).toMatchObject([{ end: "lost" }]);
   });
 
   it("leaves the guest where it runs when libvirtd is killed there and comes back", async () => {
@@ -90,11 +102,11 @@ describe("a migration that is interrupted on the source", () => {
     expect(await trial.emulators()).toEqual(["node1", "node2"]);
     await trial.letGo();
     expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual(ON_TARGET);
-    await until("the record", async () => {
-      const record = JSON.stringify(await trial.record("node1"));
-      return record.includes('"left"');
-    });
-    expect(trial.said("node1", "end of a migration is known")).toMatchObject([{ end: "moved", peer: "node2" }]);
+    await until("its end is known", () => trial.said("node1", "end of a migration is known").length > 0);
+    expect(trial.said("node1", "end of a migration is known")).toMatchObject([
+      { end: "moved", peer: "node2" },
+    ]);
+    expect(await trial.record("node1")).toMatchObject({ kind: "left", peer: "node2" });
     expect(trial.reason("node1")).toContain("shut off (migrated)");
   });
 
@@ -146,7 +158,5 @@ describe("a migration that is interrupted on the source", () => {
     expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({ ...NOWHERE, deeds: [] });
     expect(trial.said("node1", "guest is proved gone")).toHaveLength(1);
     expect(await trial.record("node1")).toBeUndefined();
-    console.log(trial.reason("node1"));
-    console.log(trials.cluster.on("node1").daemon.lines.filter((l) => l["level"] !== "debug" && (l["guest"] === trial.name || l["resource"] === trial.name)).map((l) => JSON.stringify(l)).join("\n"));
   });
 });

@@ -19,6 +19,7 @@ beforeAll(async () => {
     "target-killed": "",
     "libvirtd-killed": "",
     "libvirtd-frozen": "",
+    "daemon-killed": "",
     namesake: "",
     "no-memory": "",
     "no-file": "",
@@ -55,7 +56,9 @@ describe("a migration that is interrupted on the target", () => {
 
     await two.libvirtd.kill();
     await ended;
-    expect(whyStayed()).toMatch(/libvirt here says running \(booted\), node2: cannot be read \(.*ECONNREFUSED\)\)$/);
+    expect(whyStayed()).toMatch(
+      /libvirt here says running \(booted\), node2: cannot be read \(.*ECONNREFUSED\)\)$/,
+    );
     await two.libvirtd.restart();
 
     expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
@@ -74,6 +77,24 @@ describe("a migration that is interrupted on the target", () => {
     await until("one emulator is left", async () => (await trial.emulators()).length === 1);
     expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
     expect(trial.reason("node2")).toMatch(/^not defined on this host/);
+  });
+});
+
+describe("a migration whose target has a daemon that is killed and started again", () => {
+  it("goes on, and the next daemon sees the guest arrive", async () => {
+    trial = await trials.begin("daemon-killed");
+    const { ended } = await trial.migrate();
+
+    await two.daemon.kill();
+    await two.daemon.start();
+    await trial.letGo();
+
+    expect(await ended).toBe("OFFLINE");
+    expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual({
+      ...ON_SOURCE,
+      emulators: ["node2"],
+      states: ["OFFLINE", "ONLINE"],
+    });
   });
 });
 

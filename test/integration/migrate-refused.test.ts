@@ -89,7 +89,10 @@ describe("a migration", () => {
 
     expect(await trial.callMigrate("node2")).toBeUndefined();
 
-    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({ ...ON_TARGET, states: ["OFFLINE", "OFFLINE"] });
+    expect(await trial.rest(["OFFLINE", "OFFLINE"])).toEqual({
+      ...ON_TARGET,
+      states: ["OFFLINE", "OFFLINE"],
+    });
     expect(await domainState(two.libvirtd, "suspended")).toBe("paused (user)");
     expect(trial.reason("node1")).toContain("shut off (migrated)");
     expect(trial.reason("node2")).toContain("paused (user)");
@@ -104,7 +107,9 @@ describe("a migration", () => {
     await one.engine.migrate("post-copy", "node2");
 
     expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual(ON_TARGET);
-    expect(trial.said("node1", "migration turns to post-copy, the guest runs on the target from now on")).toHaveLength(1);
+    expect(
+      trial.said("node1", "migration turns to post-copy, the guest runs on the target from now on"),
+    ).toHaveLength(1);
     expect(trial.said("node1", "migration is aborted")).toEqual([]);
   });
 });

@@ -170,7 +170,9 @@ export class Trial {
     await until(`the engines show ${states} of ${this.name}, and not ${shown()}`, () => {
       return isSteady() && shown().join() === states.join();
     }).catch((error: unknown) => {
-      throw new Error(`the engines show ${shown().join()} of ${this.name}, not ${states.join()}`, { cause: error });
+      throw new Error(`the engines show ${shown().join()} of ${this.name}, not ${states.join()}`, {
+        cause: error,
+      });
     });
     await Promise.all(this.#here().map((system) => this.#engine(system).probe(this.name)));
     const [one = "", two = ""] = shown();
@@ -222,5 +224,7 @@ export class Trial {
 }
 
 function isError(value: unknown): value is { readonly message: string } {
-  return typeof value === "object" && value !== null && "message" in value && typeof value.message === "string";
+  return (
+    typeof value === "object" && value !== null && "message" in value && typeof value.message === "string"
+  );
 }
