@@ -43,8 +43,10 @@ export class Arrivals {
    * told nothing about, did not come since.
    */
   isArriving(resource: string, reading: Reading, lastAnswer: LastAnswer | undefined): boolean {
-    const came = reading.moved === "here" && reading.state.kind === "ONLINE";
-    if (!came || lastAnswer === undefined || lastAnswer.state.kind === "ONLINE") {
+    // one that stands still may be in the last moment before it runs here
+    const came = reading.moved === "here" || reading.moved === "stuck";
+    const isOnline = came && reading.state.kind === "ONLINE";
+    if (!isOnline || lastAnswer === undefined || lastAnswer.state.kind === "ONLINE") {
       this.#arrivals.delete(resource);
       return false;
     }
@@ -73,7 +75,8 @@ export class Arrivals {
     let waitMs: number = LOOK_MS.first;
     let others: readonly string[] | undefined;
     while (!this.#signal.aborted && this.#arrivals.get(resource) === arrival && !arrival.isOver) {
-      others = await this.#onlineElsewhere(resource, since + AT_MOST_MS - performance.now());
+      // the last question may find no time for an answer
+      others = (await this.#onlineElsewhere(resource, since + AT_MOST_MS - performance.now())) ?? others;
       const leftMs = since + AT_MOST_MS - performance.now();
       if (others?.length === 0 || leftMs <= 0) break;
       await pause(Math.min(waitMs, leftMs), this.#signal);

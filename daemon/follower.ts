@@ -117,7 +117,10 @@ export class Follower {
 
     const answer = answerOf(reading, answerFacts(this.#parts, record, reading));
     const { resource } = registration;
-    if (sameState(answer.state, registration.lastAnswer.state) && !record.unknownTold) {
+    // UNKNOWN leaves the last proved answer as it is, so it is compared with what was told beside that
+    const isUnknown = answer.state.kind === "UNKNOWN";
+    const isTold = isUnknown || sameState(answer.state, registration.lastAnswer.state);
+    if (isTold && record.unknownTold === isUnknown) {
       this.#parts.prober.settled(resource);
       return;
     }

@@ -53,6 +53,11 @@ export class MigrationBook {
     return this.#put({ guest, uuid, peer, kind: "moving", why: undefined });
   }
 
+  /** It stands still here and may live on another host; resolves as begin does. */
+  suspect(guest: string, uuid: string | undefined): Promise<void> {
+    return this.#put({ guest, uuid, peer: undefined, kind: "stuck", why: undefined });
+  }
+
   /** The end of a migration is known, or known to be doubtful; resolves as begin does. */
   end(guest: string, uuid: string | undefined, peer: string | undefined, end: MigrationEnd): Promise<void> {
     switch (end.kind) {
@@ -80,7 +85,7 @@ export class MigrationBook {
       );
       return this.forget(guest);
     }
-    if (known !== undefined && speaksOf(known, reading)) return undefined;
+    if (known !== undefined && known.kind !== "stuck" && speaksOf(known, reading)) return undefined;
     const { uuid } = reading;
     if (reading.moved === "away")
       return this.#put({ guest, uuid, peer: undefined, kind: "left", why: undefined });

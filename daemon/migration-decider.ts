@@ -11,6 +11,8 @@ import type { ResourceBook } from "./resource-book.ts";
 /** Both ends are read within this, and what is proved dead is ended. */
 const DECIDE_MS = 30_000;
 
+const UNDECIDED: ReadonlySet<MigrationRecord["kind"]> = new Set(["moving", "stuck", "doubtful"]);
+
 export interface DeciderParts {
   readonly platform: Platform;
   readonly book: ResourceBook;
@@ -24,16 +26,40 @@ export interface DeciderParts {
 
 /**
  * Comes back to migrations whose end is not known, one after another, until both ends tell: those that an earlier process
- * began, and those where an end could not be read.
+ * began, those where an end could not be read, and those of guests that stand still since the hand-over.
  *
  * @param signal ends it
  */
 export async function decideMigrations(parts: DeciderParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    for (const guest of standingStill(parts)) await suspect(parts, guest, signal);
     for (const record of parts.migrations.all()) {
-      if (record.kind === "moving" || record.kind === "doubtful") await decide(parts, record, signal);
+      if (UNDECIDED.has(record.kind)) await decide(parts, record, signal);
     }
     await pause(parts.intervalMs(), signal);
+  }
+}
+
+/** Guests that stand still here as after the hand-over of a migration, of which nothing is recorded. */
+function standingStill({ book, migrations }: DeciderParts): readonly string[] {
+  return book
+    .all()
+    .filter(({ lastReading }) => lastReading?.reading.moved === "stuck")
+    .map(({ registration }) => registration.attributes.guestName)
+    .filter((guest) => migrations.get(guest) === undefined);
+}
+
+/** In the last moment of a good migration a guest stands still too: it is looked at once more. */
+async function suspect(
+  { migrations, platform, log }: DeciderParts,
+  guest: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const reading = await platform.read(guest, signal);
+    if (reading.moved === "stuck") await migrations.suspect(guest, reading.uuid);
+  } catch (error) {
+    log.debug({ guest, reason: messageOf(error) }, "guest that stands still cannot be read now");
   }
 }
 
@@ -48,6 +74,8 @@ async function decide(parts: DeciderParts, record: MigrationRecord, signal: Abor
     if (migrations.get(guest) !== record) return;
     const end = await platform.whereIs(guest, peer, limit);
     if (end === undefined || signal.aborted) return;
+    // as long as nothing speaks against it, one that stands still is what it seems to be
+    if (record.kind === "stuck" && end.kind === "doubtful") return;
     await migrations.end(guest, uuid, peer, end);
     if (end.kind === "doubtful") return;
     log.info({ guest, peer, end: end.kind, reason: end.why }, "end of a migration is known");

@@ -8,7 +8,7 @@ const fileSchema = z.strictObject({
   version: z.literal(1),
   guest: z.string(),
   uuid: z.string().optional(),
-  kind: z.enum(["moving", "left", "doubtful", "lost"]),
+  kind: z.enum(["moving", "stuck", "left", "doubtful", "lost"]),
   at: z.string(),
   peer: z.string().optional(),
   bootId: z.string(),

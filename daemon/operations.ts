@@ -253,8 +253,9 @@ async function stopEnded(
 ): Promise<void> {
   const cleaned = { stopping: false, starting: false, saved: undefined };
   await book.change(record, name === "clean" ? cleaned : { stopping: false });
-  const migration = migrations.get(attributes.guestName);
-  if (migration?.kind === "left" || migration?.kind === "lost") await migrations.forget(attributes.guestName);
+  const kind = migrations.get(attributes.guestName)?.kind;
+  const isDecided = kind === "left" || kind === "lost" || kind === "stuck";
+  if (isDecided) await migrations.forget(attributes.guestName);
 }
 
 /** Runs work in the guest's turn, as the operation that its resource shows. */

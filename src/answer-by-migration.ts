@@ -32,7 +32,7 @@ function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): A
   if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
   const isUndecided = (isGone && reading.moved !== "away") || reading.source === "emulator";
-  if (kind === "moving" && isUndecided)
+  if ((kind === "moving" || kind === "stuck") && isUndecided)
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

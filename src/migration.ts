@@ -3,11 +3,12 @@ import type { Reading } from "./platform.ts";
 /**
  * What a migration record says of the guest on this host.
  *
- * `moving`: this agent has asked for a migration whose end it has not read yet. `left`: the guest runs on another host.
- * `doubtful`: the guest may be live here, there, on both or on neither. `lost`: the hypervisor says that it left, and the
- * other host was read and does not run it.
+ * `moving`: this agent has asked for a migration whose end it has not read yet. `stuck`: it stands still here as after the
+ * hand-over of a migration whose end nobody knows. `left`: the guest runs on another host. `doubtful`: the guest may be
+ * live here, there, on both or on neither. `lost`: the hypervisor says that it left, and the other host was read and does
+ * not run it.
  */
-type MigrationRecordKind = "moving" | "left" | "doubtful" | "lost";
+type MigrationRecordKind = "moving" | "stuck" | "left" | "doubtful" | "lost";
 
 /** One guest's migration, kept on disk until it is no longer true. */
 export interface MigrationRecord {
@@ -67,5 +68,6 @@ export function speaksOf(record: MigrationRecord, reading: Reading): boolean {
  */
 export function isOutdated(record: MigrationRecord, reading: Reading): boolean {
   if (record.kind === "moving" || record.kind === "doubtful") return false;
+  if (record.kind === "stuck" && reading.moved === "stuck") return false;
   return reading.active === true && !reading.migrating && reading.source === "platform";
 }

@@ -14,9 +14,10 @@ export interface Reading {
   readonly migrating: boolean;
   /**
    * What the platform says of a migration that is over: `away`, it left; `here`, it runs since it arrived; `unclear`, its
-   * emulator ended in the moment in which the other host takes over, so it may live there.
+   * emulator ended in the moment in which the other host takes over, so it may live there; `stuck`, it stands still here
+   * as for that moment though no migration runs, and may live there too.
    */
-  readonly moved: "away" | "here" | "unclear" | undefined;
+  readonly moved: "away" | "here" | "unclear" | "stuck" | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */

@@ -1,5 +1,5 @@
 import { AgentError, hasCode } from "../agent-error.ts";
-import { abortError } from "../deadline.ts";
+import { abortError, throwIfAborted } from "../deadline.ts";
 import type { Reading } from "../platform.ts";
 import type { GuestContext, OnlineContext } from "./context.ts";
 import { goesOnFromMemory } from "./saved-memory.ts";
@@ -7,7 +7,7 @@ import { goesOnFromMemory } from "./saved-memory.ts";
 /** Exit codes are eight bits: a longer delay before the first monitor cannot be handed to the framework. */
 const LARGEST_EXIT_CODE = 255;
 
-/** While a delay is waited for here, the guest is read at least this often. */
+/** While something is waited for here, the guest is read at least this often. */
 const WATCH_MS = 1000;
 
 /**
@@ -19,7 +19,7 @@ const WATCH_MS = 1000;
  */
 export async function online(context: OnlineContext, signal: AbortSignal): Promise<number> {
   const { attributes, platform, log } = context;
-  const before = await platform.read(attributes.guestName, signal);
+  const before = await readAfterArrival(context, signal);
   if (before.active === true) {
     await bringBack(context, before, signal);
     return 0;
@@ -37,6 +37,31 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
   log.info({}, "guest started");
   await platform.claim(attributes.guestName, signal);
   return delayCode(context, signal);
+}
+
+/**
+ * A guest that comes by migration is waited for: it runs here soon, or its migration breaks and nothing of it is left. The
+ * latter takes the hypervisor some time when the host that it came from has lost power, which is when the engine wants it
+ * here.
+ */
+async function readAfterArrival(
+  { attributes, platform, log }: GuestContext,
+  signal: AbortSignal,
+): Promise<Reading> {
+  const guest = attributes.guestName;
+  let reading = await platform.read(guest, signal);
+  if (isComing(reading))
+    log.warn({ reason: reading.reason }, "guest comes by a migration, its end is waited for");
+  while (isComing(reading)) {
+    await platform.nextChange(guest, WATCH_MS, signal);
+    throwIfAborted(signal);
+    reading = await platform.read(guest, signal);
+  }
+  return reading;
+}
+
+function isComing({ migrating, state }: Reading): boolean {
+  return migrating && state.kind === "OFFLINE";
 }
 
 async function bringBack(context: GuestContext, reading: Reading, signal: AbortSignal): Promise<void> {

@@ -103,6 +103,14 @@ const VERDICTS = {
   },
 } as const satisfies Record<TargetSight, Rule>;
 
+/**
+ * True when the guest runs on both, which does not pass by itself: the source's libvirtd gave the hand-over up too early,
+ * and could not tell the target.
+ */
+export function runsTwice(source: SourceSight, target: TargetSight): boolean {
+  return target === "running" && (source === "running" || source === "resumed");
+}
+
 /** Decides from one look at both ends; does nothing itself. */
 export function verdictOfEnds(
   source: SourceSight,

@@ -7,6 +7,7 @@ import type { Lane } from "./lane.ts";
 import {
   type MigrationReply,
   type MigrationVerdict,
+  runsTwice,
   type SourceSight,
   type TargetSight,
   verdictOfEnds,
@@ -99,11 +100,14 @@ export class MigrationEnds {
     const why = `libvirt here says ${seen.source.text}, ${where ?? "other hosts"}: ${seen.target.text}`;
     if (seen.verdict === "moved") return { kind: "moved", why, peer: where };
     if (seen.verdict === "stayed" || seen.verdict === "lost") return { kind: seen.verdict, why };
+    const alarm = runsTwice(seen.source.word, seen.target.word)
+      ? "; it runs on BOTH hosts, end one of the two by force at once"
+      : "";
     const name = JSON.stringify(guest);
     const there = where === undefined ? undefined : this.#parts.peers.uriOf(where);
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
-    return { kind: "doubtful", why: `${why}; decide with: ${commands.join(" and ")}` };
+    return { kind: "doubtful", why: `${why}${alarm}; decide with: ${commands.join(" and ")}` };
   }
 
   async #source({ uuid }: MigrationPlace, signal: AbortSignal): Promise<Sight<SourceSight>> {

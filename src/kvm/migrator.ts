@@ -7,6 +7,7 @@ import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
 import { carryThrough, type MigrationAnswer, type MigrationStops, stopsOf } from "./migration-call.ts";
+import { runsTwice } from "./migration-end.ts";
 import type { MigrationEnds, MigrationPlace } from "./migration-ends.ts";
 import type { Peers } from "./peers.ts";
 import type { KvmSettings } from "./settings.ts";
@@ -123,7 +124,8 @@ export class Migrator {
     for (;;) {
       const seen = await ends.look(place, reply, signal);
       const spentMs = performance.now() - since;
-      const isAtRest = ["moved", "stayed", "lost"].includes(seen.verdict);
+      const isAtRest =
+        ["moved", "stayed", "lost"].includes(seen.verdict) || runsTwice(seen.source.word, seen.target.word);
       if (isAtRest || spentMs >= budgetMs) return ends.endOf(place, seen);
       const isLeft = spentMs >= Math.min(LEFT_OVER_MS, budgetMs / 2);
       if (isLeft && (await ends.removeDead(place, seen, signal))) continue;

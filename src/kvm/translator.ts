@@ -6,7 +6,7 @@ import { type DomainWords, domainWords, isStalled } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
 import { migrationSide, type SideParts } from "./migration-side.ts";
-import { needsMigrationSide, verdictOf } from "./state-table.ts";
+import { type MigrationSide, needsMigrationSide, verdictOf } from "./state-table.ts";
 
 export interface TranslatorParts extends SideParts {
   readonly causes: Causes;
@@ -42,7 +42,7 @@ export class Translator {
     if (verdict.active === true) this.#parts.causes.seenActive(uuid, count);
     await this.#remember(guest, domain, words);
     const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
-    const moved = movedOf(words, verdict.active, ended);
+    const moved = movedOf(words, side, verdict.active, ended);
     const reason = sentence(words, verdict.why, ended);
     if (verdict.alarming) this.#alarm(guest, words, reason);
     const memory = this.#parts.memories.of(guest);
@@ -117,16 +117,22 @@ export class Translator {
 /** What is said of a migration that is over, by the state's reason or, where libvirt keeps none, by the last event. */
 function movedOf(
   words: DomainWords,
+  side: MigrationSide,
   active: boolean | undefined,
   ended: EndCause | undefined,
 ): Reading["moved"] {
   if (active === true) {
     const came = words.state === "running" && ["migrated", "post-copy"].includes(words.reason);
-    return came ? "here" : undefined;
+    return came ? "here" : isStuck(words, side) ? "stuck" : undefined;
   }
   if (active === undefined) return undefined;
   if (words.state === "shut off" && words.reason === "migrated") return "away";
   return ended === undefined ? undefined : movedByEnd(ended);
+}
+
+/** A domain that was restored without being resumed looks the same; where it runs elsewhere, it is none. */
+function isStuck({ state, reason }: DomainWords, side: MigrationSide): boolean {
+  return state === "paused" && reason === "migrating" && side === "none";
 }
 
 function movedByEnd(ended: EndCause): Reading["moved"] {

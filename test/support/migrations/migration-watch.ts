@@ -9,6 +9,7 @@ export class MigrationWatch {
   readonly #states: ClusterStates;
   readonly #resource: string;
   readonly #logs: ReadonlyMap<string, { readonly log: EngineLog; readonly from: number }>;
+  /** When each system was last told ONLINE or something else, by `performance.now()`. */
   readonly #changedAt = new Map<string, number>();
   readonly #wasOnline = new Map<string, boolean>();
   readonly #listener: (system: string, resource: string) => void;
@@ -34,9 +35,16 @@ export class MigrationWatch {
 
   /** How often an engine cleaned, started anew or declared a fault. */
   get cleans(): number {
-    const seen = [...this.#logs.values()].flatMap(({ log, from }) => log.entries.slice(from));
-    return seen.filter(({ what, resource }) => resource === this.#resource && AGAINST_FAULTS.includes(what))
-      .length;
+    return this.deeds.length;
+  }
+
+  /** What engines did against faults, in order: `node1 clean`. */
+  get deeds(): readonly string[] {
+    return [...this.#logs.values()]
+      .flatMap(({ log, from }) => log.entries.slice(from))
+      .filter(({ what, resource }) => resource === this.#resource && AGAINST_FAULTS.includes(what))
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ system, what }) => `${system} ${what}`);
   }
 
   /** When that system's engine last learnt that the resource is ONLINE, or that it is not, by `performance.now()`. */

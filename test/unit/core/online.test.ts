@@ -155,6 +155,34 @@ describe("online of a guest that is active here", () => {
     expect(platform.calls).toEqual(["read web1"]);
   });
 
+  it.each([
+    ["starts one that was coming by a migration which broke", STOPPED, 1],
+    ["leaves one as it is that was coming by a migration and runs", RUNNING, 0],
+  ])("%s", async (_what, after, starts) => {
+    platform.readings.set("web1", aReading({ state: OFFLINE, active: true, migrating: true }));
+
+    const done = bringOnline();
+    await clock.advance(11_000);
+    expect(platform.count("start")).toBe(0);
+    platform.readings.set("web1", after);
+    await clock.until(done);
+
+    expect(platform.count("start")).toBe(starts);
+    expect(log.messages("warn")).toEqual(["guest comes by a migration, its end is waited for"]);
+  });
+
+  it("gives up one that still comes by a migration at the deadline", async () => {
+    platform.readings.set("web1", aReading({ state: OFFLINE, active: true, migrating: true }));
+    const deadline = new AbortController();
+
+    const done = errorOf(bringOnline(5, deadline.signal));
+    await clock.advance(5000);
+    deadline.abort(new AgentError("TIMED_OUT", "online did not end"));
+
+    expect(await clock.until(done)).toMatchObject({ code: "TIMED_OUT" });
+    expect(platform.count("start")).toBe(0);
+  });
+
   it("starts nothing that an emulator out of the hypervisor's sight still holds", async () => {
     platform.deeds.proveStopped = () => Promise.reject(new AgentError("STILL_RUNNING", "its emulator lives"));
 

@@ -104,6 +104,18 @@ describe("the follower", () => {
     expect(engine.probes).toEqual(["web1_res"]);
   });
 
+  it("asks once for an answer UNKNOWN, however long it lasts", async () => {
+    const record = known(online(100));
+    platform.readings.set("web1", aReading({ state: { kind: "UNKNOWN" }, active: undefined }));
+    await follow();
+    expect(engine.probes).toEqual(["web1_res"]);
+    book.told(record, { state: { kind: "UNKNOWN" }, active: false });
+
+    await clock.advance(10 * CYCLE_MS);
+
+    expect(engine.probes).toEqual(["web1_res"]);
+  });
+
   it("asks for nothing before the engine has looked at the resource itself", async () => {
     known(undefined);
     platform.readings.set("web1", RUNNING);
