@@ -32,6 +32,7 @@ const kvm = z.strictObject({
   autostart: z.enum(["clear", "warn"]).default("clear"),
   shutdown: z.enum(["acpi", "agent"]).default("acpi"),
   managedSave: z.enum(["restore", "discard", "refuse"]).default("restore"),
+  ioErrorPause: z.enum(["wait", "resume"]).default("wait"),
   states: z.record(z.string(), answers).default({}),
   doubleStart: z.enum(["warn", "strict"]).default("warn"),
 });
@@ -61,6 +62,13 @@ const sync = z.strictObject({
   versions: z.int().min(0).max(99).default(3),
 });
 
+const heartbeat = z.strictObject({
+  intervalS: seconds(1, 300).default(20),
+  timeoutS: z.int().min(1).max(60).default(5),
+  misses: z.int().min(1).max(100).default(3),
+  lossS: seconds(1, 3600).default(60),
+});
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
@@ -83,6 +91,7 @@ export const configSchema = z.strictObject({
   sites: sites.default({}),
   peers: peers.default({}),
   sync: sync.prefault({}),
+  heartbeat: heartbeat.prefault({}),
   limits: limits.prefault({}),
 });
 

@@ -10,13 +10,15 @@ import { Dispatcher } from "./dispatcher.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
+import { Heartbeats } from "./heartbeats.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
 import { Prober } from "./prober.ts";
 import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
-import { haresOptions, limitsOf, siteOf, systemName } from "./settings.ts";
+import { haresOptions, heartbeatSettings, limitsOf, siteOf, systemName } from "./settings.ts";
+import { StalledGuests } from "./stalled-guests.ts";
 import { createViews } from "./views.ts";
 
 /** The state directory is waited for this long at the start. */
@@ -54,6 +56,10 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   const follower = new Follower({ platform, book, migrations, arrivals, prober, intervalMs, log });
   const told = (resource: string, code: number) => prober.told(resource, code);
   const queue = new GuestQueue();
+  const settings = () => heartbeatSettings(config());
+  const heartbeats = new Heartbeats({ platform, book, look, settings, log });
+  const isWanted = () => config().kvm.ioErrorPause === "resume";
+  const stalled = new StalledGuests({ platform, book, migrations, queue, look, isWanted, log });
   const systems = {
     own: () => systemName(config()),
     siteOf: (system: string) => siteOf(config(), system),
@@ -90,7 +96,8 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     { platform, book, migrations, queue, intervalMs, look, log },
     ending.signal,
   );
-  const running = Promise.all([platform.run(ending.signal), follower.run(ending.signal), claiming, deciding]);
+  const loops = [platform, follower, heartbeats, stalled].map((loop) => loop.run(ending.signal));
+  const running = Promise.all([...loops, claiming, deciding]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
   await aborted(signal);

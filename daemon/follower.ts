@@ -5,6 +5,7 @@ import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources } from "./answer-facts.ts";
+import { RESUMING } from "./operations.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -161,6 +162,8 @@ export class Follower {
       record.onlineUntil = 0;
       log.warn(about, "guest ended within DelayAfterGuestOnline, its online has failed");
     }
+    // a resume that is tried tells of its end itself
+    if (record.operation === RESUMING) return;
     if (before === undefined || sameState(before.state, reading.state)) return;
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
   }

@@ -60,6 +60,11 @@ export class GuestQueue {
     }
   }
 
+  /** True while an operation on the guest runs or waits. */
+  isBusy(guest: string): boolean {
+    return this.#guests.has(guest);
+  }
+
   #leave(guest: string, entries: Entry[], entry: Entry): void {
     const wasFirst = entries[0] === entry;
     entries.splice(entries.indexOf(entry), 1);

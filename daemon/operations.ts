@@ -8,6 +8,7 @@ import { saveDefinition, takeDefinition } from "../src/entry-points/definition-c
 import { monitor } from "../src/entry-points/monitor.ts";
 import { offline } from "../src/entry-points/offline.ts";
 import { online } from "../src/entry-points/online.ts";
+import { UNARMED } from "../src/heartbeat.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
@@ -22,6 +23,9 @@ const HYPERVISOR_SHARE = 0.6;
 
 /** The framework's own monitor after an operation comes within this, or is asked for. */
 export const MONITOR_MS = 10_000;
+
+/** The operation that lets a stalled guest go on: the only one that nobody asked for. */
+export const RESUMING = "resume";
 
 /** What operations on guests need. */
 export interface OperationParts extends FactSources {
@@ -140,7 +144,10 @@ async function onlineDurably(
   const answered = async () => {
     if (record.registration.starting) await parts.book.change(record, { starting: false });
   };
-  const onStarting = () => parts.book.change(record, { starting: true });
+  const onStarting = () => {
+    record.heartbeat = UNARMED;
+    return parts.book.change(record, { starting: true });
+  };
   try {
     const lastOnline = (limit: AbortSignal) => parts.engine.lastOnline(resource, limit);
     const context = { ...contextOf(parts, call), onStarting, onResynced, savedRecord, lastOnline };
@@ -234,6 +241,7 @@ async function stop(
     const definition = await takeDefinition(context, ran, call.budgetMs, inTurn);
     const result = await work(inTurn);
     if (!result.stopped) return result;
+    record.heartbeat = UNARMED; // the next start owes nothing to this one
     await stopEnded(parts, call, name);
     await saveDefinition(context, definition, call.budgetMs, inTurn);
     return result;

@@ -117,6 +117,7 @@ export class ResourceBook {
    * the guest was saved here.
    */
   learn(record: ResourceRecord, reading: Reading): void {
+    if (reading.active === false) record.heartbeat = UNARMED;
     const { starting, uuid, saved: known } = record.registration;
     const started = starting && reading.active === true && record.operation === undefined;
     const isNewUuid = reading.uuid !== undefined && reading.uuid !== uuid;

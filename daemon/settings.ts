@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { DEFAULT_LIMITS, type Limits } from "../ipc/protocol.ts";
 import type { Config } from "./config-schema.ts";
 import type { HaresOptions } from "./hares.ts";
+import type { HeartbeatSettings } from "./heartbeats.ts";
 
 /** Keys that a reload cannot change: what hangs on them is made once. */
 const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "limits"] as const;
@@ -19,6 +20,11 @@ export function peerUris(config: Config): ReadonlyMap<string, string> {
   const own = systemName(config);
   const others = Object.entries(config.peers).filter(([system]) => system !== own);
   return new Map(others.map(([system, { uri }]) => [system, uri]));
+}
+
+export function heartbeatSettings({ heartbeat }: Config): HeartbeatSettings {
+  const { intervalS, timeoutS, misses, lossS } = heartbeat;
+  return { intervalMs: intervalS * 1000, timeoutS, misses, lossMs: lossS * 1000 };
 }
 
 export function limitsOf({ limits }: Config): Limits {

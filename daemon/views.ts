@@ -34,7 +34,8 @@ export function createViews(book: ResourceBook, platform: Platform): Views {
   };
 }
 
-function guestView({ registration, operation, lastReading, unknownTold }: ResourceRecord): JsonValue {
+function guestView(record: ResourceRecord): JsonValue {
+  const { registration, operation, lastReading, unknownTold, heartbeat } = record;
   const { resource, attributes, watched, stopping, lastAnswer } = registration;
   return {
     resource,
@@ -44,6 +45,7 @@ function guestView({ registration, operation, lastReading, unknownTold }: Resour
     stopping,
     operation: operation ?? null,
     told: unknownTold ? "UNKNOWN" : lastAnswer === undefined ? null : stateText(lastAnswer.state),
+    heartbeat: attributes.ceInfo.enabled ? heartbeat.phase : null,
     reading:
       lastReading === undefined
         ? null

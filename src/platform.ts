@@ -48,8 +48,8 @@ export interface Prepared {
 export interface PlatformEvents {
   /** Something happened to this guest. */
   changed: [guest: string];
-  /** The guest began to boot anew without an end of its emulator; `changed` comes too. */
-  rebooted: [guest: string];
+  /** A new start of the guest: with a new emulator, or a reboot within its old one. `changed` comes too. */
+  started: [guest: string];
   /** A session stands and all states have been read once; what happened before sent no event. */
   connected: [];
   /** The session is gone; the reason is for the log. */

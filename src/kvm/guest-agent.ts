@@ -21,7 +21,7 @@ const SESSION_MS = 1000;
  * libvirtd has its own limit for each command, and that is what tells of the guest: what is not answered a while later
  * tells of libvirtd. Before a command it synchronizes with the agent, which has the same limit again.
  */
-const LIBVIRTD_MS = 5000;
+const LIBVIRTD_MS = 3000;
 
 /** After a question that hangs in libvirtd: each further one would occupy one more of its twenty workers. */
 const HANG_PAUSE_MS = 60_000;
@@ -58,7 +58,7 @@ export class GuestAgent {
     if (performance.now() < memory.noAgentBefore) {
       return { kind: "unreadable", reason: "the last question hangs in libvirt" };
     }
-    const limitMs = SESSION_MS + LIBVIRTD_MS + 4000 * question.timeoutS;
+    const limitMs = SESSION_MS + LIBVIRTD_MS + 2000 * question.timeoutS;
     try {
       return await withDeadline(limitMs, `asking the agent of guest ${guest}`, [signal], (limit) =>
         this.#parts.lane.use(SESSION_MS, limit, (session) => this.#askOn(session, guest, question, limit)),
@@ -96,7 +96,7 @@ export class GuestAgent {
     if (words.state === "shut off") return { kind: "off" };
     if (!isRunning(words)) return { kind: "held up", reason: `libvirt says ${words.text}` };
     const answer = await pinged(session, domain, question, signal);
-    return answer.kind === "silent" ? await this.#excused(session, domain, answer, signal) : answer;
+    return answer.kind === "silent" ? this.#excused(session, domain, answer, signal) : answer;
   }
 
   /** A silence counts only of a guest that runs still and that nothing slows down. */

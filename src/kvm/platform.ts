@@ -42,6 +42,9 @@ const REBOOT = 1;
 
 /** Low-priority calls that may hang hold few of libvirtd's workers, which others' calls need. */
 const COPIES_AT_ONCE = 2;
+/** Source: libvirt-domain.h, virDomainEventType and virDomainEventStartedDetailType. */
+const STARTED = 2;
+const WOKEN_UP = 4;
 
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
@@ -246,12 +249,13 @@ export class KvmPlatform implements Platform {
     // other domains of the host come and go without end
     if (!this.#memories.has(event.domain.name)) return;
     this.#causes.add(event);
+    if (isStart(event)) this.#announce(() => this.events.emit("started", event.domain.name));
     this.#announce(() => this.events.emit("changed", event.domain.name));
   }
 
   #takeReboot(guest: string): void {
     if (!this.#memories.has(guest)) return;
-    this.#announce(() => this.events.emit("rebooted", guest));
+    this.#announce(() => this.events.emit("started", guest));
     this.#announce(() => this.events.emit("changed", guest));
   }
 
@@ -268,4 +272,9 @@ export class KvmPlatform implements Platform {
       this.#log.error({ err: error }, "a listener of the platform failed");
     }
   }
+}
+
+/** A guest that wakes up goes on where it was. */
+function isStart({ event, detail }: DomainLifecycle): boolean {
+  return event === STARTED && detail !== WOKEN_UP;
 }

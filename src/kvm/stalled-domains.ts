@@ -1,15 +1,20 @@
+import { withDeadline } from "../deadline.ts";
 import { isNoDomain, isOperationInvalid } from "../libvirt/errors.ts";
 import { domainWords, isStalled } from "./domain-words.ts";
-import { agentErrorOf } from "./errors.ts";
+import { agentErrorOf, isNoAnswer } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
+import { sideByJob } from "./migration-side.ts";
 
 /** Waiting for a session. */
 const PATIENCE_MS = 1000;
 
 /** So soon a disk that fails still pauses the guest again. */
 const TRY_MS = 3000;
+
+/** Whether a migration runs is known at once, or not at all. */
+const JOB_MS = 2000;
 
 /** After a resume that hangs in libvirt: each further one would occupy one more of its twenty workers. */
 const HANG_PAUSE_MS = 60_000;
@@ -44,7 +49,7 @@ export class StalledDomains {
     const memory = this.#parts.memories.of(guest);
     const { uuid } = await session.lookupByName(guest, { signal });
     const { state, reason } = await session.getState(uuid, { signal });
-    if (!isStalled(domainWords(state, reason))) return false;
+    if (!isStalled(domainWords(state, reason)) || (await mayMigrate(session, uuid, signal))) return false;
     memory.triedUntil = performance.now() + TRY_MS;
     try {
       await session.resume(uuid, { signal });
@@ -53,5 +58,17 @@ export class StalledDomains {
       throw error;
     }
     return true;
+  }
+}
+
+/** A guest that migrates is its migration's to resume; where that cannot be told, it is left alone. */
+async function mayMigrate(session: Hypervisor, uuid: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await withDeadline(JOB_MS, "job statistics", [signal], async (limit) => {
+      return (await sideByJob(session, uuid, { signal: limit })) !== "none";
+    });
+  } catch (error) {
+    if (isNoAnswer(error) && !signal.aborted) return true;
+    throw error;
   }
 }

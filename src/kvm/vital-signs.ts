@@ -3,7 +3,7 @@ import { throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { atMost } from "../resource-state.ts";
-import { type EmulatorIdentity, isStopped, pulseOf } from "./emulator-facts.ts";
+import { type EmulatorIdentity, isStopped, type Pulse, pulseOf } from "./emulator-facts.ts";
 import type { GuestMemories, VitalMemory } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
@@ -112,16 +112,23 @@ export class VitalSigns {
 /** Why the emulator is known to do nothing; undefined while it may. */
 function stillness(emulator: EmulatorIdentity, vitals: VitalMemory, nowMs: number): string | undefined {
   const pulse = pulseOf(emulator);
-  const { sleep } = vitals;
-  vitals.sleep = undefined;
-  if (pulse === undefined) return undefined;
-  const { threadState, ticks } = pulse;
-  if (isStopped(threadState)) {
-    return `its emulator (pid ${emulator.pid}) is stopped by a signal or a debugger (state ${threadState})`;
+  vitals.sleep = pulse === undefined ? undefined : sleepIn(pulse, vitals.sleep, nowMs);
+  if (pulse !== undefined && isStopped(pulse.threadState)) {
+    return `its emulator (pid ${emulator.pid}) is stopped by a signal or a debugger (state ${pulse.threadState})`;
   }
-  if (threadState !== "D") return undefined;
-  const isSame = sleep !== undefined && sleep.ticks === ticks;
-  vitals.sleep = isSame ? sleep : { sinceMs: nowMs, ticks };
-  if (nowMs - vitals.sleep.sinceMs < SLEEP_MS) return undefined;
+  if (vitals.sleep === undefined || nowMs - vitals.sleep.sinceMs < SLEEP_MS) return undefined;
   return `its emulator (pid ${emulator.pid}) hangs in an uninterruptible sleep (state D), its storage is the usual reason`;
+}
+
+/**
+ * The uninterruptible sleep that a pulse shows, with the moment at which it was first seen. A thread that had CPU time
+ * since the look before was awake in between.
+ */
+export function sleepIn(
+  { threadState, ticks }: Pulse,
+  before: VitalMemory["sleep"],
+  nowMs: number,
+): VitalMemory["sleep"] {
+  if (threadState !== "D") return undefined;
+  return before?.ticks === ticks ? before : { sinceMs: nowMs, ticks };
 }

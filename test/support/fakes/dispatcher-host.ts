@@ -16,7 +16,7 @@ export interface Asking {
   readonly timeoutS?: number;
   readonly reason?: number;
   readonly guest?: string;
-  readonly more?: Readonly<Record<string, string>>;
+  readonly more?: Readonly<Record<string, string | readonly string[]>>;
   readonly signal?: AbortSignal;
 }
 

@@ -60,6 +60,16 @@ export class EmulatorProcesses implements EmulatorKeeper {
     return this.#children.get(uuid)?.child.pid;
   }
 
+  /** Stops the process, or lets it go on; the signal has taken effect when this returns. */
+  freeze(uuid: string, isFrozen: boolean): void {
+    const pid = this.pidOf(uuid);
+    if (pid === undefined) throw new Error(`there is no emulator of ${uuid}`);
+    process.kill(pid, isFrozen ? "SIGSTOP" : "SIGCONT");
+    while (/^\d+ \(.*\) T/.test(readFileSync(`/proc/${pid}/stat`, "utf8")) !== isFrozen) {
+      // it happens beside us
+    }
+  }
+
   /** True for a process of this keeper. */
   isOurs(pid: number): boolean {
     return [...this.#children.values()].some(({ child }) => child.pid === pid);

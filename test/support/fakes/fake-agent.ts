@@ -28,6 +28,8 @@ export async function agentReply(domain: FakeDomain, command: string, timeoutS: 
       throw libvirtError("agentCommand", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
     case "refuses":
       throw refusal(command);
+    case "raves":
+      return command.includes("guest-get-host-name") ? '{"return":{"host-name":[1]}}' : "{";
     case "frozen":
     case "answers":
       return JSON.stringify({ return: returnOf(domain, command) });

@@ -47,13 +47,21 @@ export const EVENT = {
  * What libvirt says of a domain's job; `refused` is what it says on the target of a migration, `hangs` is its own refusal
  * after a while, and `silent` is no answer at all.
  */
-export type Job = "none" | "outgoing" | "incoming" | "refused" | "ended" | "hangs" | "silent";
+export type Job = "none" | "outgoing" | "incoming" | "backup" | "refused" | "ended" | "hangs" | "silent";
 
 /**
  * What its agent does: there is no channel; nobody is at its other end; it answers, also while it has frozen the guest's
- * file systems; it hangs; it refuses guest-ping; or libvirt itself does not come to ask it.
+ * file systems; it writes nonsense; it hangs; it refuses guest-ping; or libvirt itself does not come to ask it.
  */
-export type Agent = "no channel" | "not connected" | "answers" | "frozen" | "silent" | "refuses" | "busy";
+export type Agent =
+  | "no channel"
+  | "not connected"
+  | "answers"
+  | "frozen"
+  | "raves"
+  | "silent"
+  | "refuses"
+  | "busy";
 
 /** One domain of a fake libvirtd. */
 export class FakeDomain {

@@ -19,6 +19,9 @@ const NEVER = new AbortController().signal;
 /** Source: libvirt-domain.h, virDomainShutdownFlagValues. */
 const BY_AGENT = 2;
 
+/** Source: libvirt-domain.h, virDomainJobOperation. */
+const OPERATION = { incoming: 4, outgoing: 5, backup: 9 } as const;
+
 /** Processes that stand for emulators, where a test needs what /proc shows. */
 export interface EmulatorKeeper {
   begin(name: string, uuid: string): Promise<void>;
@@ -30,6 +33,8 @@ export interface EmulatorKeeper {
 export class FakeLibvirtd {
   /** Every call that was sent, by its name. */
   readonly calls: string[] = [];
+  /** Calls that are never answered. */
+  readonly hanging = new Set<string>();
   /** Milliseconds that a start and a destroy take. */
   startMs = 0;
   /** Whether a start that takes its time has an emulator already, which a destroy ends, or waits for a worker. */
@@ -75,8 +80,9 @@ export class FakeLibvirtd {
   }
 
   /** Answers a call; a hung libvirtd answers when it goes on. */
-  async answer<T>(_name: string, work: () => T | Promise<T>): Promise<T> {
+  async answer<T>(name: string, work: () => T | Promise<T>): Promise<T> {
     await this.#hung?.over;
+    if (this.hanging.has(name)) await new Promise(() => undefined);
     return work();
   }
 
@@ -133,7 +139,7 @@ export class FakeLibvirtd {
       throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
     if (job === "ended") throw invalid("getJobStats", "domain is not running");
     if (job === "none") return { type: 0, params: new Map() };
-    return { type: 2, params: new Map([["operation", job === "outgoing" ? 5 : 4]]) };
+    return { type: 2, params: new Map([["operation", OPERATION[job]]]) };
   }
 
   /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */

@@ -45,6 +45,8 @@ export class ModelPlatform implements Platform {
   readonly breaches: string[] = [];
   isAway = false;
   mood: Mood = "well";
+  /** The agent inside the live guest has fallen silent, and that is a fault. */
+  isSilent = false;
   /** Somebody stops the guest: from the first request of it until it is gone or an operation starts it. */
   isBeingStopped = false;
   /** Whether an emulator lives, and since which change: a reading can be told to be older. */
@@ -217,6 +219,7 @@ export class ModelPlatform implements Platform {
   die(): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.isSilent = false;
     this.isBeingStopped = false;
     this.#changed();
   }

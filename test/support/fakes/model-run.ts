@@ -27,6 +27,7 @@ export type Happening =
       readonly shimGoneMs: number | undefined;
     }
   | { readonly kind: "guest dies"; readonly atMs: number }
+  | { readonly kind: "agent falls silent"; readonly atMs: number }
   | { readonly kind: "guest becomes"; readonly atMs: number; readonly mood: Mood }
   | { readonly kind: "libvirt away"; readonly atMs: number; readonly forMs: number };
 
@@ -105,6 +106,9 @@ export class ModelRun {
       case "guest dies":
         this.#platform.die();
         return;
+      case "agent falls silent":
+        this.#loseHeartbeat();
+        return;
       case "guest becomes":
         this.#platform.become(happening.mood);
         return;
@@ -114,6 +118,16 @@ export class ModelRun {
           this.#platform.isAway = false;
         }, happening.forMs);
     }
+  }
+
+  /** As the heartbeats do it: never while an operation works on the guest. */
+  #loseHeartbeat(): void {
+    const record = this.#book.get(RESOURCE);
+    if (record === undefined || record.operation !== undefined) return;
+    if (!this.#platform.isAlive || record.registration.stopping) return;
+    record.heartbeat = { phase: "lost", run: 1, misses: 3, silentMs: 60_000 };
+    this.#platform.isSilent = true;
+    void this.#follower.look("web1", this.#ending.signal);
   }
 
   async #request(name: EntryPointName, timeoutS: number, shimGoneMs: number | undefined): Promise<number> {
@@ -126,7 +140,7 @@ export class ModelRun {
     const before = { wasAlive: this.#platform.isAlive, changes: this.#platform.changes };
     const args = requestArguments(
       RESOURCE,
-      { GuestName: "web1", SyncDir: "/sync" },
+      { GuestName: "web1", SyncDir: "/sync", CEInfo: ["Enabled", "1"] },
       { timeoutS, ...(name === "clean" ? { reason: 1 } : {}) },
     );
     const { exitCode } = await this.#dispatcher.handle({
@@ -146,11 +160,12 @@ export class ModelRun {
 
   /** The answer is weighed against the truth of the moment: every change sends an event, which overtakes it. */
   #weighMonitor(exitCode: number, before: { readonly wasAlive: boolean; readonly changes: number }): void {
-    const { changes, isAlive, isBeingStopped, mood } = this.#platform;
+    const { changes, isAlive, isBeingStopped, isSilent, mood } = this.#platform;
     const isHidden = isAlive && OFFLINE_CODES.has(exitCode);
     if (exitCode > 100 && exitCode < 200 && !isAlive)
       this.breaches.push(`a stopped guest is told as ${exitCode}`);
-    if (isHidden && mood === "well") this.breaches.push(`a running guest is told as ${exitCode}`);
+    if (isHidden && mood === "well" && !isSilent)
+      this.breaches.push(`a running guest is told as ${exitCode}`);
     const livedOn = before.wasAlive && changes === before.changes;
     if (isHidden && livedOn && isBeingStopped && this.#onlines === 0) {
       this.breaches.push(`a live emulator is hidden by ${exitCode} during a stop`);

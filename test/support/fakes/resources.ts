@@ -5,13 +5,16 @@ export function attributesOfGuest(guestName: string, changes: Partial<Attributes
   return { ...parseAttributes("test", new Map([["GuestName", [guestName]]])), ...changes };
 }
 
-/** The arguments that the framework passes for one resource: scalars by name, AEPTimeout at the end. */
+/** The arguments that the framework passes for one resource: attributes by name, AEPTimeout at the end. */
 export function requestArguments(
   resource: string,
-  scalars: Readonly<Record<string, string | number>>,
+  attributes: Readonly<Record<string, string | number | readonly string[]>>,
   { timeoutS, reason }: { timeoutS?: number; reason?: number } = {},
 ): string[] {
-  const tuples = Object.entries(scalars).flatMap(([name, value]) => [name, "1", String(value)]);
+  const tuples = Object.entries(attributes).flatMap(([name, value]) => {
+    const values = typeof value === "object" ? value : [String(value)];
+    return [name, String(values.length), ...values];
+  });
   return [
     resource,
     ...(reason === undefined ? [] : [String(reason)]),

@@ -36,8 +36,8 @@ export interface GuestOptions {
   onCrash?: "destroy" | "restart" | "preserve" | "coredump-destroy";
   /** Allows the guest to suspend to memory. */
   pm?: boolean;
-  /** Runs the real qemu-guest-agent. */
-  agent?: boolean;
+  /** Runs the real qemu-guest-agent; `off`: once the console says agent-start, see scripts/guest-init. */
+  agent?: boolean | "off";
   title?: string;
   /** Default: what guestFiles() found. */
   accel?: Accelerator;
@@ -104,6 +104,10 @@ function oddMemory(mib: number): string {
   return `<qemu:commandline>${words.map((word) => `<qemu:arg value='${word}'/>`).join("")}</qemu:commandline>`;
 }
 
+function hasAgent({ agent = false }: GuestOptions): boolean {
+  return agent !== false;
+}
+
 function isSector(options: GuestOptions): boolean {
   return options.kind === "sector";
 }
@@ -112,7 +116,7 @@ function os(options: GuestOptions): string {
   const type = "<type arch='x86_64' machine='pc'>hvm</type>";
   if (isSector(options)) return `<os>${type}<boot dev='hd'/></os>`;
   const { kernel, initrd, initrdAgent } = options.files;
-  const image = options.agent === true ? initrdAgent : initrd;
+  const image = hasAgent(options) ? initrdAgent : initrd;
   return `<os>${type}<kernel>${escape(kernel)}</kernel><initrd>${escape(image)}</initrd><cmdline>${escape(commandLine(options))}</cmdline></os>`;
 }
 
@@ -130,6 +134,7 @@ function commandLine(options: GuestOptions): string {
   if (options.tick === true) words.push("vkg.tick=1");
   if (typeof options.tick === "object") words.push(`vkg.tick=${options.tick.everyS}`);
   if (options.dirtyMiB !== undefined) words.push(`vkg.dirty=${options.dirtyMiB}`);
+  if (options.agent === "off") words.push("vkg.agent=off");
   return words.join(" ");
 }
 
@@ -137,7 +142,7 @@ function devices(options: GuestOptions): string[] {
   return [
     isSector(options) ? disk(options) : "",
     serial(options),
-    options.agent === true
+    hasAgent(options)
       ? "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
       : "",
     options.panicDevice === true ? "<panic model='isa'/>" : "",

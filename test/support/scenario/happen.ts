@@ -1,8 +1,14 @@
 import { parseStateOverrides } from "../../../src/kvm/state-overrides.ts";
-import { CODE, EVENT } from "../fakes/fake-domain.ts";
+import { type Agent, CODE, EVENT } from "../fakes/fake-domain.ts";
 import type { World } from "./world.ts";
 
 type Deed = (world: World, words: readonly string[]) => Promise<void> | void;
+
+const AGENTS: Readonly<Record<string, Agent>> = {
+  "is silent": "silent",
+  "is frozen": "frozen",
+  "is not connected": "not connected",
+};
 
 /** The sentences of scenarios. The parentheses are the words that a deed gets. */
 const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
@@ -25,6 +31,13 @@ const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
     },
   ],
 
+  [
+    /^configuration says ioErrorPause: resume$/,
+    (world) => {
+      world.resumesStalled = true;
+    },
+  ],
+
   [/^libvirtd stops$/, ({ libvirtd }) => libvirtd.stop()],
   [/^libvirtd starts$/, ({ libvirtd }) => libvirtd.start()],
   [/^libvirtd hangs$/, ({ libvirtd }) => libvirtd.hang()],
@@ -36,7 +49,10 @@ const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
   ],
   [/^engine is down$/, (world) => world.setEngineDown(true)],
   [/^engine is up$/, (world) => world.setEngineDown(false)],
-  [/^engine sets (\w+) = (\w+)$/, (world, [name = "", value = ""]) => world.setAttribute(name, value)],
+  [
+    /^engine sets (\w+) = (\S.*)$/,
+    (world, [name = "", values = ""]) => world.setAttribute(name, values.split(" ")),
+  ],
   [/^engine opens (\w+)$/, (world, [guest = ""]) => void world.ask("open", guest)],
   [/^engine closes (\w+)$/, (world, [guest = ""]) => void world.ask("close", guest)],
   [/^engine monitors (\w+)$/, (world, [guest = ""]) => void world.ask("monitor", guest)],
@@ -55,7 +71,18 @@ const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
     },
   ],
   [/^(\w+) powers off from inside$/, ({ libvirtd }, [guest = ""]) => void libvirtd.powerOff(guest)],
-  [/^(\w+) reboots$/, () => undefined], // libvirt sends no life-cycle event, and the state stays
+  [/^(\w+) reboots$/, ({ libvirtd }, [guest = ""]) => libvirtd.reboot(guest)],
+  [
+    /^agent of (\w+) (answers|is silent|is frozen|is not connected)$/,
+    ({ libvirtd }, [guest = "", how = ""]) => {
+      libvirtd.named(guest).agent = AGENTS[how] ?? "answers";
+    },
+  ],
+  [
+    /^emulator of (\w+) is (frozen|thawed)$/,
+    ({ libvirtd, emulators }, [guest = "", how]) =>
+      emulators.freeze(libvirtd.named(guest).uuid, how === "frozen"),
+  ],
   [
     /^emulator of (\w+) is killed$/,
     ({ libvirtd }, [guest = ""]) => libvirtd.end(guest, CODE.offCrashed, EVENT.stoppedFailed),
@@ -100,6 +127,19 @@ const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
   [
     /^a disk of (\w+) fails$/,
     ({ libvirtd }, [guest = ""]) => libvirtd.becomes(guest, CODE.pausedByIoError, EVENT.suspendedIoError),
+  ],
+  [
+    /^a disk of (\w+) fails again and again$/,
+    ({ libvirtd }, [guest = ""]) => {
+      libvirtd.named(guest).diskFails = true;
+      libvirtd.becomes(guest, CODE.pausedByIoError, EVENT.suspendedIoError);
+    },
+  ],
+  [
+    /^disks of (\w+) are back$/,
+    ({ libvirtd }, [guest = ""]) => {
+      libvirtd.named(guest).diskFails = false;
+    },
   ],
   [
     /^(\w+) panics and is kept$/,

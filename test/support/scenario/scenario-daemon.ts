@@ -2,9 +2,11 @@ import { setMaxListeners } from "node:events";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
+import { Heartbeats } from "../../../daemon/heartbeats.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import type { RegistrationStore } from "../../../daemon/registration-store.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
+import { StalledGuests } from "../../../daemon/stalled-guests.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import type { OpenPeer } from "../../../src/kvm/peers.ts";
@@ -21,6 +23,7 @@ export interface ScenarioDaemonParts {
   readonly migrations: MemoryMigrations;
   readonly engine: Engine;
   readonly settings: () => KvmSettings;
+  readonly resumesStalled: () => boolean;
   readonly log: Log;
 }
 
@@ -32,8 +35,11 @@ export interface ScenarioDaemon {
 
 const INTERVAL_MS = 5000;
 
+/** The defaults of the configuration. */
+const HEARTBEAT = { intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 };
+
 export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<ScenarioDaemon> {
-  const { open, openPeer, store, migrations, engine, settings, log } = parts;
+  const { open, openPeer, store, migrations, engine, settings, resumesStalled, log } = parts;
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
   const platform = new KvmPlatform({ open, openPeer, settings, log });
@@ -57,5 +63,9 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   }
   void platform.run(ending.signal);
   void follower.run(ending.signal);
+  void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(ending.signal);
+  void new StalledGuests({ platform, book, ...facts, queue, look, isWanted: resumesStalled, log }).run(
+    ending.signal,
+  );
   return { dispatcher, stop: () => ending.abort(new Error("the daemon ends")) };
 }

@@ -32,11 +32,13 @@ export class World {
   readonly libvirtd: FakeLibvirtd;
   readonly settings: ChangeableSettings;
   readonly journal: Journal;
+  /** kvm.ioErrorPause is `resume`. */
+  resumesStalled = false;
   readonly #engine = new FakeEngine();
   readonly #store = new MemoryStore();
   readonly #migrations = new MemoryMigrations();
   readonly #runDirectory: string;
-  readonly #scalars = new Map<string, string | number>();
+  readonly #attributes = new Map<string, readonly string[]>();
   /** Hears each line of the product's log as it is written. */
   onLog: (entry: LogEntry) => void = () => undefined;
   #daemon: ScenarioDaemon | undefined;
@@ -60,6 +62,7 @@ export class World {
       migrations: this.#migrations,
       engine: this.#engine,
       settings: () => this.settings,
+      resumesStalled: () => this.resumesStalled,
       log: new RecordingLog((entry) => {
         this.journal.logged(entry);
         this.onLog(entry);
@@ -77,8 +80,8 @@ export class World {
   }
 
   /** An attribute that all requests from now on carry. */
-  setAttribute(name: string, value: string | number): void {
-    this.#scalars.set(name, value);
+  setAttribute(name: string, values: readonly string[]): void {
+    this.#attributes.set(name, values);
   }
 
   setEngineDown(isDown: boolean): void {
@@ -91,8 +94,8 @@ export class World {
   async ask(name: EntryPointName, guest: string, reason?: number): Promise<void> {
     const resource = `${guest}_res`;
     const timeoutS = TIMEOUT_S[name] ?? DEFAULT_TIMEOUT_S;
-    const scalars = { GuestName: guest, ...Object.fromEntries(this.#scalars) };
-    const args = requestArguments(resource, scalars, {
+    const attributes = { GuestName: guest, ...Object.fromEntries(this.#attributes) };
+    const args = requestArguments(resource, attributes, {
       timeoutS,
       ...(reason === undefined ? {} : { reason }),
     });
@@ -130,23 +133,27 @@ export class World {
     const kill = process.kill.bind(process);
     vi.spyOn(process, "kill").mockImplementation((pid, signal) => {
       const sent = kill(pid, signal);
-      if (signal !== 0 && this.emulators.isOurs(pid)) awaitDeath(pid);
+      const isDeadly = signal === "SIGKILL" || signal === "SIGTERM";
+      if (isDeadly && this.emulators.isOurs(pid)) awaitEnd(pid, signal);
       return sent;
     });
   }
 }
 
-function awaitDeath(pid: number): void {
-  while (!isDead(pid)) {
+/** A process that is stopped heeds no SIGTERM. */
+function awaitEnd(pid: number, signal: "SIGKILL" | "SIGTERM"): void {
+  const isOver = signal === "SIGKILL" ? /[ZX]/ : /[ZXT]/;
+  while (!isOver.test(stateOf(pid))) {
     // the process dies beside us
   }
 }
 
-function isDead(pid: number): boolean {
+/** X when it is not even in /proc any more. */
+function stateOf(pid: number): string {
   try {
-    return /^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return /^\d+ \(.*\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? "";
   } catch {
-    return true; // it is not even in /proc any more
+    return "X";
   }
 }
 

@@ -29,6 +29,26 @@ export async function stubbornEmulator(claim: EmulatorClaim): Promise<FakeEmulat
   return fakeOf(spawn("sh", ["-c", STUBBORN, "qemu", ...claimWords(claim)], { stdio: "ignore" }));
 }
 
+/**
+ * An emulator in one lasting uninterruptible sleep (state D), as in a read from dead storage: it has made a child by
+ * vfork(2), and the kernel has it wait for that child. Unlike there a SIGKILL ends it. x86_64 only, by the call's number.
+ */
+export async function sleepingEmulator(claim: EmulatorClaim): Promise<FakeEmulator> {
+  const parent = spawn("perl", ["-e", "syscall(58) or sleep 600", "--", ...claimWords(claim)], {
+    stdio: "ignore",
+  });
+  const { pid } = await fakeOf(parent);
+  const child = await until("it has a child", () => childOf(pid));
+  await until("it sleeps", async () => (await processState(pid)) === "D");
+  return {
+    pid,
+    async stop() {
+      await ended(parent);
+      process.kill(child, "SIGKILL");
+    },
+  };
+}
+
 /** An emulator that never goes: all the time there comes another one. Stands for one that no signal ends. */
 export async function undyingEmulator(claim: EmulatorClaim): Promise<FakeEmulator> {
   const keeper = `
@@ -97,7 +117,7 @@ async function childOf(parent: number): Promise<number | undefined> {
 
 async function hasClaim(pid: number): Promise<boolean> {
   const words = (await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")).split("\0");
-  return words[0] === "sh" && words.includes("-uuid");
+  return (words[0] === "sh" || words[0] === "perl") && words.includes("-uuid");
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {

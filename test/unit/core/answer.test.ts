@@ -111,3 +111,52 @@ describe("answerOf a guest that is migrating, stopped, or not readable", () => {
     expect(answerOf(aReading({ state: UNKNOWN, active: undefined }), some).state).toEqual(UNKNOWN);
   });
 });
+
+describe("answerOf a guest whose heartbeat is lost", () => {
+  const words = "its guest agent is silent";
+  const FAULT = { heartbeatLoss: { isFault: true, words } };
+  const DOUBT = { heartbeatLoss: { isFault: false, words } };
+
+  it.each([
+    ["ONLINE", lastTold(online(100), true), OFFLINE],
+    ["the OFFLINE that it got", lastTold(OFFLINE, true), OFFLINE],
+    ["a proved OFFLINE", lastTold(OFFLINE, false), online(10)],
+    ["INTENTIONAL OFFLINE", lastTold(INTENTIONAL_OFFLINE, true), online(10)],
+    ["nothing yet", FIRST_LOOK, online(10)],
+  ])("is a policy's fault after %s", (_last, facts, answer) => {
+    expect(answerOf(alive(online(100)), { ...facts, ...FAULT }).state).toEqual(answer);
+  });
+
+  it.each(LASTS)("is ONLINE while it is being stopped, %s", (_when, facts) => {
+    expect(answerOf(alive(online(100)), { ...facts, ...FAULT, stopping: true }).state).toEqual(online(10));
+    expect(answerOf(alive(online(100)), { ...facts, ...DOUBT, stopping: true }).state).toEqual(online(50));
+  });
+
+  it("is ONLINE 50 where that is no fault, and never surer than it was", () => {
+    const facts = { ...lastTold(online(100), true), ...DOUBT };
+
+    expect(answerOf(alive(online(100)), facts)).toEqual({
+      state: online(50),
+      reason: "libvirt says so; its guest agent is silent",
+    });
+    expect(answerOf(alive(online(20)), facts).state).toEqual(online(20));
+  });
+
+  it("says why it is a fault", () => {
+    expect(answerOf(alive(online(100)), { ...lastTold(online(100), true), ...FAULT }).reason).toBe(
+      "libvirt says so; its guest agent is silent",
+    );
+  });
+
+  it("changes nothing of a guest that is off, suspended, not readable or migrating", () => {
+    const facts = { ...lastTold(online(100), true), ...FAULT };
+    const others = [
+      aReading({ state: OFFLINE, active: false }),
+      alive(INTENTIONAL_OFFLINE),
+      aReading({ state: UNKNOWN, active: undefined }),
+      { ...alive(online(100)), migrating: true },
+    ];
+
+    for (const reading of others) expect(answerOf(reading, facts).state).toEqual(reading.state);
+  });
+});

@@ -29,6 +29,7 @@ const request = fc.record({
 
 const accident: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant("guest dies" as const), atMs }),
+  fc.record({ kind: fc.constant("agent falls silent" as const), atMs }),
   fc.record({ kind: fc.constant("guest becomes" as const), atMs, mood }),
   fc.record({
     kind: fc.constant("libvirt away" as const),
