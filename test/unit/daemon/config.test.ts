@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, loadConfig, type Overrides } from "../../../daemon/config.ts";
-import { fixedKeysChanged, haresOptions, limitsOf } from "../../../daemon/settings.ts";
+import { fixedKeysChanged, haresOptions, heartbeatSettings, limitsOf } from "../../../daemon/settings.ts";
 
 let folder: string;
 let file: string;
@@ -52,10 +52,12 @@ const DEFAULTS = {
     guestPowerOff: "fault",
     autostart: "clear",
     shutdown: "acpi",
+    ioErrorPause: "wait",
     managedSave: "restore",
     states: {},
     doubleStart: "warn",
   },
+  heartbeat: { intervalS: 20, timeoutS: 5, misses: 3, lossS: 60 },
   peers: {},
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
@@ -82,9 +84,11 @@ kvm:
   guestPowerOff: intentional
   autostart: warn
   shutdown: agent
+  ioErrorPause: resume
   managedSave: refuse
   states: { "paused (I/O error)": OFFLINE }
   doubleStart: strict
+heartbeat: { intervalS: 2.5, timeoutS: 1, misses: 5, lossS: 90 }
 peers: { node2: { uri: "qemu+tcp://node2/system" } }
 migration:
   migrateUri: "tcp://{host}"
@@ -130,10 +134,12 @@ describe("loadConfig", () => {
         guestPowerOff: "intentional",
         autostart: "warn",
         shutdown: "agent",
+        ioErrorPause: "resume",
         managedSave: "refuse",
         states: { "paused (I/O error)": "OFFLINE" },
         doubleStart: "strict",
       },
+      heartbeat: { intervalS: 2.5, timeoutS: 1, misses: 5, lossS: 90 },
       migration: {
         migrateUri: "tcp://{host}",
         bandwidthMiBps: 100,
@@ -203,6 +209,11 @@ limits: { bodyBytes: 1 }
     "libvirt: { keepaliveIntervalS: 0 }",
     "libvirt: { sockets: [relative] }",
     "kvm: { states: { x: 'ONLINE 15' } }",
+    "kvm: { ioErrorPause: yes }",
+    "heartbeat: { timeoutS: 2.5 }",
+    "heartbeat: { misses: 0 }",
+    "heartbeat: { intervalS: 0.5 }",
+    "heartbeat: { lossS: 3601 }",
     "readOnlySocket: { path: /r, gid: -1 }",
     "readOnlySocket: { path: /r }",
     "kvm: { guestpoweroff: fault }",
@@ -271,6 +282,15 @@ describe("settings", () => {
       connections: 2,
     });
     expect(limitsOf(await load("")).bodyBytes).toBe(1_048_576);
+  });
+
+  it("turn the heartbeat's into the daemon's units", async () => {
+    expect(heartbeatSettings(await load(EVERYTHING))).toEqual({
+      intervalMs: 2500,
+      timeoutS: 1,
+      misses: 5,
+      lossMs: 90_000,
+    });
   });
 
   it("know the keys that take effect at the next start only", async () => {

@@ -72,6 +72,7 @@ describe("docs/configuration.md", () => {
       engine: { timeoutS: 11 },
       libvirt: { uri: "qemu:///session" },
       kvm: { shutdown: "agent" },
+      heartbeat: { misses: 4 },
       migration: { postCopy: true },
       sites: { east: ["node1"] },
       limits: { connections: 1 },
