@@ -36,7 +36,7 @@ export function tellHeartbeat(
   const why =
     because === "no channel"
       ? "guest has no channel to an agent, libvirt alone tells its state"
-      : "guest agent never answered since the guest started, libvirt alone tells its state";
+      : "guest agent is not heard, libvirt alone tells the state of its guest";
   log.warn(fields, why);
 }
 

@@ -134,7 +134,8 @@ export class StalledGuests {
       const reading = await withDeadline(ATTEMPT_MS, "letting a stalled guest go on", [signal], (limit) =>
         operate({ queue }, { record, attributes }, RESUMING, limit, (inTurn) => this.#resume(record, inTurn)),
       );
-      if (reading !== undefined && reading.stalled !== true) this.#end(record, episode, reading);
+      if (reading?.stalled === true) log.debug(about(record), "stalled guest has stalled again");
+      else if (reading !== undefined) this.#end(record, episode, reading);
     } catch (error) {
       if (!hasCode(error, "CANCELLED")) {
         log.debug({ ...about(record), reason: messageOf(error) }, "stalled guest could not be resumed");

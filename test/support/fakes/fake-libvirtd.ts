@@ -127,7 +127,7 @@ export class FakeLibvirtd {
     uuid: string,
   ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
     const { job } = this.of(uuid);
-    if (job === "silent") await new Promise(() => undefined);
+    if (job === "silent") return new Promise(() => undefined);
     if (job === "refused") {
       throw libvirtError(
         "getJobStats",

@@ -29,7 +29,7 @@ export const HEARTBEAT = {
   disarmed: "guest heartbeat is disarmed",
   lost: "guest heartbeat is lost",
   back: "guest heartbeat is not lost any more",
-  never: "guest agent never answered since the guest started, libvirt alone tells its state",
+  never: "guest agent is not heard, libvirt alone tells the state of its guest",
   noChannel: "guest has no channel to an agent, libvirt alone tells its state",
   wrongName: "guest does not give itself the name in CESystem",
 } as const;

@@ -209,7 +209,7 @@ describe("heartbeats", () => {
     await ask();
     await clock.advance(330_000);
     expect(log.messages("warn")).toEqual([
-      "guest agent never answered since the guest started, libvirt alone tells its state",
+      "guest agent is not heard, libvirt alone tells the state of its guest",
     ]);
     const before = asked("web1");
     await clock.advance(600_000);
