@@ -175,10 +175,12 @@ it("is never lost without a good answer and enough misses after it in one undist
   );
 });
 
-describe("the loss that an answer tells of", () => {
-  const ceInfo = (enabled: boolean, faultOnHbLoss: boolean) =>
-    attributesOfGuest("web1", { ceInfo: { enabled, faultOnHbLoss } });
+/** A resource with this CEInfo. */
+function ceInfo(enabled: boolean, faultOnHbLoss: boolean) {
+  return attributesOfGuest("web1", { ceInfo: { enabled, faultOnHbLoss } });
+}
 
+describe("the loss that an answer tells of", () => {
   it.each([true, false])("is a fault as FaultOnHBLoss says: %s", (isFault) => {
     expect(lossOf(after(...LOST), ceInfo(true, isFault))).toEqual({
       isFault,
