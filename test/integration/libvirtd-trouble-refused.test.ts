@@ -18,8 +18,8 @@ const DOMAIN_GET_STATE = 212;
 
 const web1 = { resource: "r1", guest: "web1", timeoutS: 20 };
 
-/** Back-off begins at 100 ms and doubles: so many attempts of the five connections fit into five seconds. */
-const ATTEMPTS_AT_MOST = 5 * 8;
+/** Back-off begins at 100 ms and doubles: so many attempts of the seven connections fit into five seconds. */
+const ATTEMPTS_AT_MOST = 7 * 8;
 
 describe("libvirtd refuses", () => {
   const cleanUps: (() => Promise<unknown>)[] = [];
