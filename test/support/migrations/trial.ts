@@ -164,17 +164,21 @@ export class Trial {
     return hostsOfEmulators(this.uuid, this.#cluster.lab.hosts);
   }
 
-  /** Waits until the engines show these states, then has both look once more, and tells what is true. */
+  /**
+   * Waits until the engines show these states, then has both look once more, and tells what is true.
+   *
+   * @throws {Error} they do not; the message holds what they show
+   */
   async rest(states: readonly [string, string]): Promise<Rest> {
+    const wanted = states.join(" and ");
     const shown = () => SYSTEMS.map((system) => this.#cluster.states.get(system, this.name) ?? "");
     const isSteady = () => this.#here().every((system) => this.#engine(system).phase(this.name) === "steady");
-    await until(`the engines show ${states} of ${this.name}, and not ${shown()}`, () => {
-      return isSteady() && shown().join() === states.join();
-    }).catch((error: unknown) => {
-      throw new Error(`the engines show ${shown().join()} of ${this.name}, not ${states.join()}`, {
-        cause: error,
-      });
-    });
+    try {
+      await until("the engines", () => isSteady() && shown().join(" and ") === wanted);
+    } catch (error) {
+      const words = `the engines show ${shown().join(" and ")} of ${this.name}, and not ${wanted}`;
+      throw new Error(words, { cause: error });
+    }
     await Promise.all(this.#here().map((system) => this.#engine(system).probe(this.name)));
     const [one = "", two = ""] = shown();
     const { bothOnline = 0, deeds = [] } = this.#watch ?? {};
