@@ -2,8 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../support/host/host.ts";
 import { MONITOR, Resource } from "../support/host/resource.ts";
 import { domainState, killEmulator, waitForState } from "../support/lab/guest.ts";
+import { until } from "../support/lab/until.ts";
 import { makeTrials, type Trial, type Trials } from "../support/migrations/trial.ts";
 
+const ON_SOURCE = { emulators: ["node1"], states: ["ONLINE", "OFFLINE"], deeds: [], bothOnline: 0 };
 const ON_TARGET = { emulators: ["node2"], states: ["OFFLINE", "ONLINE"], deeds: [], bothOnline: 0 };
 
 const COMMANDS =
@@ -17,7 +19,13 @@ let one: Host;
 let two: Host;
 
 beforeAll(async () => {
-  trials = await makeTrials({ "source-killed": "", "libvirtd-killed": "", "by-hand": "", twice: "" });
+  trials = await makeTrials({
+    "source-killed": "",
+    "libvirtd-killed": "",
+    "by-hand": "",
+    "by-hand-lost": "",
+    twice: "",
+  });
   [one, two] = [trials.cluster.on("node1"), trials.cluster.on("node2")];
 });
 
@@ -83,6 +91,25 @@ describe("a migration that is interrupted at the hand-over", () => {
     expect(await trial.rest(["OFFLINE", "ONLINE"])).toEqual(ON_TARGET);
     expect(trial.said("node1", LEFT_OVER)).toMatchObject([{ on: "this host", target: "running (migrated)" }]);
     expect(await trial.record("node1")).toMatchObject({ kind: "left", peer: "node2" });
+  });
+
+  it("leaves one that stands still as it is when it is nowhere else, until somebody resumes it", async () => {
+    trial = await trials.begin("by-hand-lost");
+    const { ended } = await trial.migrateByHand();
+    await holdHandOver();
+
+    await Promise.all([one.libvirtd.kill(), two.libvirtd.kill()]);
+    await ended;
+    await Promise.all([one.libvirtd.restart(), two.libvirtd.restart()]);
+    await until("it is suspected", async () => (await trial.record("node1")) !== undefined);
+
+    expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
+    expect(one.engine.confidence("by-hand-lost")).toBe(20);
+    expect(await domainState(one.libvirtd, "by-hand-lost")).toBe("paused (migrating)");
+    await one.libvirtd.virsh("resume", "by-hand-lost");
+    await until("it is no suspect", async () => (await trial.record("node1")) === undefined);
+    expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
+    expect(one.engine.confidence("by-hand-lost")).toBe(100);
   });
 
   it("leaves a doubt when libvirt lets it go on on both hosts, until somebody ends one", async () => {
