@@ -70,7 +70,7 @@ describe("a migration that somebody asked virsh for", () => {
     await one.libvirtd.kill();
     await one.libvirtd.restart();
 
-    expect(await ended).toContain("Disconnected from");
+    expect(await ended).toContain("error:");
     expect(await trial.rest(["ONLINE", "OFFLINE"])).toEqual(ON_SOURCE);
   });
 

@@ -8,6 +8,9 @@ import { makeTrials, type Trial, type Trials } from "../support/migrations/trial
 const ON_SOURCE = { emulators: ["node1"], states: ["ONLINE", "OFFLINE"], deeds: [], bothOnline: 0 };
 const ON_TARGET = { emulators: ["node2"], states: ["OFFLINE", "ONLINE"], deeds: [], bothOnline: 0 };
 
+/** A hand-over is held for as long: then libvirt lets the source go on. */
+const KEEPALIVE = ["keepalive_interval = 2", "keepalive_count = 6"];
+
 const COMMANDS =
   /decide with: virsh -c 'qemu:\/\/\/system' domstate --reason "\S+" and virsh -c 'qemu\+tcp:\/\/node2\/system' domstate --reason "\S+"$/;
 
@@ -19,13 +22,10 @@ let one: Host;
 let two: Host;
 
 beforeAll(async () => {
-  trials = await makeTrials({
-    "source-killed": "",
-    "libvirtd-killed": "",
-    "by-hand": "",
-    "by-hand-lost": "",
-    twice: "",
-  });
+  trials = await makeTrials(
+    { "source-killed": "", "libvirtd-killed": "", "by-hand": "", "by-hand-lost": "", twice: "" },
+    { libvirtd: () => ({ libvirtdConf: KEEPALIVE, qemuConf: KEEPALIVE }) },
+  );
   [one, two] = [trials.cluster.on("node1"), trials.cluster.on("node2")];
 });
 
