@@ -5,7 +5,6 @@ import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources } from "./answer-facts.ts";
-import { RESUMING } from "./operations.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -112,7 +111,7 @@ export class Follower {
   #weigh(record: ResourceRecord, reading: Reading): void {
     const { registration } = record;
     // an entry point at work tells the engine itself, and its own doing is no news
-    if (!registration.watched || record.operation !== undefined) return;
+    if (!registration.watched || record.operation !== undefined || isTried(record, reading)) return;
     if (registration.stopping && reading.active === false) void this.#endStop(record);
     if (registration.lastAnswer === undefined) return;
 
@@ -162,11 +161,14 @@ export class Follower {
       record.onlineUntil = 0;
       log.warn(about, "guest ended within DelayAfterGuestOnline, its online has failed");
     }
-    // a resume that is tried tells of its end itself
-    if (record.operation === RESUMING) return;
-    if (before === undefined || sameState(before.state, reading.state)) return;
+    if (before === undefined || sameState(before.state, reading.state) || isTried(record, reading)) return;
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
   }
+}
+
+/** A resume that is tried tells of its end itself: until then the guest may run for a moment only. */
+function isTried({ resumedUntil }: ResourceRecord, { active }: Reading): boolean {
+  return active === true && performance.now() < resumedUntil;
 }
 
 function guestOf(record: ResourceRecord): string {

@@ -24,9 +24,6 @@ const HYPERVISOR_SHARE = 0.6;
 /** The framework's own monitor after an operation comes within this, or is asked for. */
 export const MONITOR_MS = 10_000;
 
-/** The operation that lets a stalled guest go on: the only one that nobody asked for. */
-export const RESUMING = "resume";
-
 /** What operations on guests need. */
 export interface OperationParts extends FactSources {
   readonly platform: Platform;

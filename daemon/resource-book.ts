@@ -29,6 +29,8 @@ export interface ResourceRecord {
   /** Until this moment (performance.now) an end of the guest means that its online failed. */
   onlineUntil: number;
   heartbeat: Heartbeat;
+  /** Until then (performance.now) a guest that runs may stall again at once: a resume is tried. */
+  resumedUntil: number;
   /** The write of the registration that is under way, so that the next one follows it. */
   saving: Promise<void>;
 }
@@ -229,6 +231,7 @@ function newRecord(registration: Registration): ResourceRecord {
     awaited: undefined,
     onlineUntil: 0,
     heartbeat: restoredHeartbeat(registration.lastAnswer?.lostRun),
+    resumedUntil: 0,
     saving: Promise.resolve(),
   };
 }

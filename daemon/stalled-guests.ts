@@ -5,7 +5,7 @@ import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { MigrationBook } from "./migration-book.ts";
-import { operate, RESUMING } from "./operations.ts";
+import { operate } from "./operations.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
 /** How often guests are looked through; what they do is known from the follower. */
@@ -22,6 +22,9 @@ const ATTEMPT_MS = 5000;
 
 /** A guest whose disk still fails is paused again within this, as a rule. */
 const SETTLE_MS = 1000;
+
+/** Readings that began during an attempt may end this much later. */
+const LATE_MS = 2000;
 
 export interface StalledParts {
   readonly platform: Platform;
@@ -130,9 +133,11 @@ export class StalledGuests {
     const { attributes } = record.registration;
     episode.isTrying = true;
     episode.attempts += 1;
+    record.resumedUntil = performance.now() + ATTEMPT_MS + LATE_MS;
+    let reading: Reading | undefined;
     try {
-      const reading = await withDeadline(ATTEMPT_MS, "letting a stalled guest go on", [signal], (limit) =>
-        operate({ queue }, { record, attributes }, RESUMING, limit, (inTurn) => this.#resume(record, inTurn)),
+      reading = await withDeadline(ATTEMPT_MS, "letting a stalled guest go on", [signal], (limit) =>
+        operate({ queue }, { record, attributes }, "resume", limit, (inTurn) => this.#resume(record, inTurn)),
       );
       if (reading?.stalled === true) log.debug(about(record), "stalled guest has stalled again");
       else if (reading !== undefined) this.#end(record, episode, reading);
@@ -144,6 +149,8 @@ export class StalledGuests {
       episode.isTrying = false;
       episode.waitMs = Math.min(episode.waitMs * 2, WAIT_MS.last);
       episode.nextAtMs = performance.now() + episode.waitMs;
+      const hasStalledAgain = reading?.stalled === true;
+      record.resumedUntil = hasStalledAgain ? performance.now() + LATE_MS : 0;
       look(attributes.guestName);
     }
   }

@@ -106,6 +106,20 @@ describe("a stalled guest", () => {
     expect(log.count(END)).toBe(1);
   });
 
+  it("tells nothing of a moment of running that is read late", async () => {
+    platform.deeds.read = async (guest, signal) => {
+      const reading = platform.readings.get(guest) ?? STOPPED;
+      if (reading === RUNNING) await pause(500, signal);
+      return reading;
+    };
+    await stalled();
+    await clock.advance(250_000);
+
+    expect(attempts).toHaveLength(6);
+    expect(log.messages("info")).toEqual([BEGIN]);
+    expect(engine.probes).toEqual([]);
+  });
+
   it("goes on at the distance it had when it stalls again soon, and anew after a minute", async () => {
     await stalled();
     await clock.advance(40_000);
