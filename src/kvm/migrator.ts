@@ -82,7 +82,7 @@ export class Migrator {
     const place: MigrationPlace = { guest, uuid, peer };
     const { ends } = this.#parts;
     const first = await ends.look(place, "none", signal);
-    if (first.source.word === "leaving") return undefined;
+    if (first.source.word === "migrating") return undefined;
     const seen = (await ends.removeDead(place, first, signal))
       ? await ends.look(place, "none", signal)
       : first;
@@ -139,7 +139,7 @@ export class Migrator {
     const { guest } = place;
     const target = place.peer ?? "";
     const { source, target: there } = await this.#parts.ends.look(place, "none", signal);
-    if (source.word === "leaving") throw refused(guest, target, "a migration of it runs already");
+    if (source.word === "migrating") throw refused(guest, target, "a migration of it runs already");
     if (!["running", "resumed", "suspended"].includes(source.word))
       throw refused(guest, target, `libvirt here says ${source.text}`);
     if (there.word === "unreadable") throw refused(guest, target, `the target ${there.text}`);
