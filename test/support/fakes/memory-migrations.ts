@@ -1,6 +1,20 @@
 import type { MigrationStore } from "../../../daemon/migration-store.ts";
 import type { MigrationRecord } from "../../../src/migration.ts";
 
+/** A record with its usual values, changed where a test says so. */
+export function aRecord(changes: Partial<MigrationRecord> = {}): MigrationRecord {
+  return {
+    guest: "web1",
+    uuid: undefined,
+    kind: "left",
+    at: "2026-01-01T00:00:00.000Z",
+    peer: undefined,
+    bootId: "this boot",
+    why: undefined,
+    ...changes,
+  };
+}
+
 /** Migration records in memory; outlives the books that are made on it, as the disk outlives the daemon. */
 export class MemoryMigrations implements MigrationStore {
   readonly saved = new Map<string, MigrationRecord>();
