@@ -18,21 +18,30 @@ export function aRecord(changes: Partial<MigrationRecord> = {}): MigrationRecord
 /** Migration records in memory; outlives the books that are made on it, as the disk outlives the daemon. */
 export class MemoryMigrations implements MigrationStore {
   readonly saved = new Map<string, MigrationRecord>();
-  /** What saves fail with while set. */
+  /** `web1 left`, `web1 gone`: every write in order. */
+  readonly writes: string[] = [];
+  /** What writes fail with while set. */
   trouble: Error | undefined;
+  /** Is awaited by each write before it takes effect: a disk that takes its time, or hangs. */
+  onWrite: () => Promise<void> = () => Promise.resolve();
 
   load(): Promise<readonly MigrationRecord[]> {
     return Promise.resolve([...this.saved.values()]);
   }
 
-  save(record: MigrationRecord): Promise<void> {
-    if (this.trouble !== undefined) return Promise.reject(this.trouble);
+  async save(record: MigrationRecord): Promise<void> {
+    await this.#write(`${record.guest} ${record.kind}`);
     this.saved.set(record.guest, record);
-    return Promise.resolve();
   }
 
-  remove(guest: string): Promise<void> {
+  async remove(guest: string): Promise<void> {
+    await this.#write(`${guest} gone`);
     this.saved.delete(guest);
-    return Promise.resolve();
+  }
+
+  async #write(words: string): Promise<void> {
+    this.writes.push(words);
+    await this.onWrite();
+    if (this.trouble !== undefined) throw this.trouble;
   }
 }
