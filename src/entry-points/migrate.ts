@@ -34,6 +34,7 @@ export async function migrate(
   budgetMs: number,
   signal: AbortSignal,
 ): Promise<MigrationEnd> {
+  const abortAt = performance.now() + budgetMs - endMs(budgetMs);
   const { attributes, platform, log } = context;
   const guest = attributes.guestName;
   const target = targetOf(context);
@@ -41,7 +42,7 @@ export async function migrate(
   log.info({ target }, "guest is being migrated");
   const plan = {
     target,
-    abortAfterMs: budgetMs - Math.min(Math.max(budgetMs * END.share, END.leastMs), END.mostMs),
+    abortAfterMs: abortAt - performance.now(),
     onMoving: context.onMoving,
     onProgress: progressTo(context, target),
   };
@@ -50,6 +51,11 @@ export async function migrate(
   if (end.kind === "moved") log.info(fields, "guest has migrated");
   else log.error(fields, "guest has not migrated");
   return end;
+}
+
+/** The time that is kept for the end. */
+function endMs(budgetMs: number): number {
+  return Math.min(Math.max(budgetMs * END.share, END.leastMs), END.mostMs);
 }
 
 /** What can be refused without looking at anything. */
