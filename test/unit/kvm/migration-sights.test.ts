@@ -93,13 +93,13 @@ describe("a look at the source", () => {
     expect((await sourceOf(code, job)).word).toBe("migrating");
   });
 
-  it("takes a source that post-copy still needs as migrating, whatever its job says", async () => {
-    expect(await sourceOf(MORE.pausedPostCopy)).toEqual({ word: "migrating", text: "paused (post-copy)" });
-  });
-
-  it("takes a broken post-copy for no end that could be removed", async () => {
-    expect((await sourceOf(MORE.pausedPostCopyFailed)).word).toBe("other");
-  });
+  it.each([MORE.pausedPostCopy, MORE.pausedPostCopyFailed])(
+    "takes a source that post-copy still needs (%j) for nothing that could be removed",
+    async (code) => {
+      expect((await sourceOf(code, "outgoing")).word).toBe("migrating");
+      expect((await sourceOf(code)).word).toBe("other");
+    },
+  );
 
   it.each([
     ["not seen to migrate", [EVENT.stoppedShutdown], "inactive"],
