@@ -20,6 +20,7 @@ import type { SavedMemory } from "../../../src/saved-memory.ts";
 /** Methods of the platform that a test can replace. */
 export interface Deeds {
   read(guest: string, signal: AbortSignal): Promise<Reading>;
+  readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>>;
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
   start(guest: string, signal: AbortSignal): Promise<void>;
   takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition>;
@@ -86,6 +87,7 @@ export class FakePlatform implements Platform {
   async readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>> {
     this.calls.push(`readAll ${guests.join(" ")}`);
     if (this.trouble !== undefined) throw this.trouble;
+    if (this.deeds.readAll !== undefined) return this.deeds.readAll(guests);
     return new Map(guests.map((guest) => [guest, this.readings.get(guest) ?? STOPPED]));
   }
 
