@@ -283,6 +283,11 @@ export class FakeLibvirtd {
     this.#loseSessions("end of file", "libvirtd closed the connection");
   }
 
+  /** Its connections end, and it goes on. */
+  disconnect(): void {
+    this.#loseSessions("end of file", "the connection was reset");
+  }
+
   /** libvirtd comes back: no event tells of what happened meanwhile. */
   start(): void {
     this.#isUp = true;
