@@ -27,7 +27,8 @@ export interface MigrateContext extends GuestContext {
  * migration that fails leaves the guest where it runs.
  *
  * @param budgetMs the whole time there is; the migration is aborted so early that its end can still be read
- * @throws {AgentError} REFUSED, BAD_ATTRIBUTE and others: nothing was asked for, the guest is as it was
+ * @throws {AgentError} TIMED_OUT, CANCELLED: it may go on, and the hypervisor carries it through; REFUSED, BAD_ATTRIBUTE
+ * and others: nothing was asked for, the guest is as it was
  */
 export async function migrate(
   context: MigrateContext,
@@ -39,10 +40,12 @@ export async function migrate(
   const guest = attributes.guestName;
   const target = targetOf(context);
   refuseUnlessMovable(guest, target, await platform.read(guest, signal));
+  const abortAfterMs = abortAt - performance.now();
+  if (abortAfterMs <= 0) throw refusal(guest, target, "its time was over before it could begin");
   log.info({ target }, "guest is being migrated");
   const plan = {
     target,
-    abortAfterMs: abortAt - performance.now(),
+    abortAfterMs,
     onMoving: context.onMoving,
     onProgress: progressTo(context, target),
   };
@@ -64,12 +67,12 @@ function targetOf({ attributes, target, system, siteOf }: MigrateContext): strin
   if (target === undefined) {
     throw new AgentError("BAD_ATTRIBUTE", `guest ${guest} is not migrated: VCSInfo names no target host`);
   }
-  const refuse = (why: string) =>
-    new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}`);
-  if (target === system) throw refuse("it is this system itself");
+  if (target === system) throw refusal(guest, target, "it is this system itself");
   if (attributes.drOpts.configureNetwork && siteOf(target) !== siteOf(system)) {
     const sites = `${siteOf(system) ?? "no site"} and ${siteOf(target) ?? "no site"}`;
-    throw refuse(
+    throw refusal(
+      guest,
+      target,
       `it is configured for disaster recovery (DROpts), and the systems are of different sites (${sites}); switch the group instead`,
     );
   }
@@ -80,7 +83,11 @@ function refuseUnlessMovable(guest: string, target: string, reading: Reading): v
   const isWell = reading.state.kind === "ONLINE" && reading.state.confidence === 100;
   if (!reading.migrating && (isWell || reading.suspended === "paused")) return;
   const why = reading.active === false ? "it does not run here" : "its state does not allow it";
-  throw new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}: ${reading.reason}`);
+  throw refusal(guest, target, `${why}: ${reading.reason}`);
+}
+
+function refusal(guest: string, target: string, why: string): AgentError {
+  return new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}`);
 }
 
 function progressTo(
