@@ -118,12 +118,12 @@ async function onlineDurably(
 ): Promise<number> {
   const { record, attributes } = call;
   const { resource, saved: savedRecord } = record.registration;
-  let wasAsked = false;
+  const start = { wasAsked: false };
   const answered = async () => {
     if (record.registration.starting) await parts.book.change(record, { starting: false });
   };
   const onStarting = () => {
-    wasAsked = true;
+    start.wasAsked = true;
     return parts.book.change(record, { starting: true });
   };
   try {
@@ -136,7 +136,7 @@ async function onlineDurably(
     if (!hasCode(error, "CANCELLED", "TIMED_OUT", "PLATFORM_DOWN")) await answered();
     throw error;
   } finally {
-    if (wasAsked) await parts.migrations.forget(attributes.guestName);
+    if (start.wasAsked) await parts.migrations.forget(attributes.guestName);
   }
 }
 

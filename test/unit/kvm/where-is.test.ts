@@ -16,7 +16,7 @@ let host: KvmHost;
 let node2: FakeLibvirtd;
 let node3: FakeLibvirtd;
 /** Called before each question to this host's libvirt. */
-let onQuestion: (session: Hypervisor) => void;
+let onQuestion: () => void;
 
 beforeEach(async () => {
   onQuestion = () => undefined;
@@ -32,10 +32,10 @@ afterEach(async () => {
 });
 
 function watched(session: Hypervisor): Hypervisor {
-  const { getState } = session;
+  const getState = session.getState.bind(session);
   session.getState = (...args) => {
-    onQuestion(session);
-    return getState.apply(session, args);
+    onQuestion();
+    return getState(...args);
   };
   return session;
 }
