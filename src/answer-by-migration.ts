@@ -36,8 +36,8 @@ function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): A
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  const isUndecided = (isGone && reading.moved !== "away") || reading.source === "emulator";
-  if ((kind === "moving" || kind === "stuck") && isUndecided)
+  const isUndecided = kind === "moving" || kind === "stuck";
+  if (isUndecided && isGone && reading.moved !== "away")
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

@@ -56,8 +56,6 @@ export interface Causes {
   seenActive(uuid: string, count: number, isRunning: boolean): void;
   /** Events may have been missed: announcements no longer explain the next end. */
   eventsLost(): void;
-  /** Whether it stands still while another host takes over, as far as events told. */
-  hasHandedOver(uuid: string): boolean;
   /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
   endOf(uuid: string): EndCause | undefined;
   forget(uuid: string): void;
@@ -109,7 +107,6 @@ export function createCauses(): Causes {
     eventsLost() {
       for (const run of runs.values()) run.shutdown = undefined;
     },
-    hasHandedOver: (uuid) => runs.get(uuid)?.handedOverAt !== undefined,
     endOf(uuid) {
       const run = runs.get(uuid);
       if (run === undefined) return undefined;

@@ -216,8 +216,6 @@ export class Reader {
     const facts = known === undefined ? undefined : await stillLives(known);
     if (facts === undefined || facts.isDying || facts.incoming) return undefined;
     if (await isMigrating(this.#parts.settings().runDirectory, guest)) return undefined;
-    // an emulator that has handed its guest over lives on for a moment
-    if (this.#parts.causes.hasHandedOver(facts.uuid)) return undefined;
     const isFrozen = isStopped(facts.threadState);
     return {
       state: isFrozen ? atMost(STANDS_STILL, online(30)) : online(30),

@@ -17,6 +17,7 @@ import { aRecord } from "../../support/fakes/memory-migrations.ts";
 const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
 const LEFT = aRecord({ kind: "left", uuid: UUID, peer: "node2", at: "2026-01-01T10:00:00.000Z" });
 const MOVING = { ...LEFT, kind: "moving" } as const;
+const STUCK = { ...LEFT, kind: "stuck", peer: undefined } as const;
 const LOST = { ...LEFT, kind: "lost" } as const;
 const DOUBTFUL = { ...LEFT, kind: "doubtful", why: "decide with: virsh" } as const;
 
@@ -55,6 +56,10 @@ describe("what a migration record makes of a reading", () => {
     ["moving", "off otherwise", MOVING, CRASHED, UNKNOWN],
     ["moving", "not defined here", MOVING, STOPPED, UNKNOWN],
     ["moving", "alive by its emulator alone", MOVING, BY_EMULATOR, UNKNOWN],
+    ["stuck", "standing still", STUCK, aReading({ ...STANDS_STILL, migrating: false }), NOTHING],
+    ["stuck", "off as migrated", STUCK, MIGRATED, NOTHING],
+    ["stuck", "off otherwise", STUCK, CRASHED, UNKNOWN],
+    ["stuck", "alive by its emulator alone", STUCK, BY_EMULATOR, UNKNOWN],
     ["doubtful", "running", DOUBTFUL, RUNS, UNKNOWN],
     ["doubtful", "off", DOUBTFUL, CRASHED, UNKNOWN],
     ["doubtful", "off as migrated", DOUBTFUL, MIGRATED, UNKNOWN],
@@ -150,7 +155,7 @@ const readings: fc.Arbitrary<Reading> = fc
     state: states,
     active: fc.constantFrom(true, false, undefined),
     migrating: fc.boolean(),
-    moved: fc.constantFrom("away" as const, "here" as const, "unclear" as const, undefined),
+    moved: fc.constantFrom("away" as const, "here" as const, "unclear" as const, "stuck" as const, undefined),
     source: fc.constantFrom("platform" as const, "emulator" as const),
   })
   .map((some) => aReading({ ...some, uuid: UUID }));
@@ -158,7 +163,7 @@ const readings: fc.Arbitrary<Reading> = fc
 const facts: fc.Arbitrary<AnswerFacts> = fc.record({
   stopping: fc.boolean(),
   lastAnswer: fc.constantFrom(undefined, OFF_BEFORE, { state: online(100), active: true }),
-  migration: fc.constantFrom(undefined, LEFT, MOVING, LOST, DOUBTFUL),
+  migration: fc.constantFrom(undefined, LEFT, MOVING, STUCK, LOST, DOUBTFUL),
   arriving: fc.boolean(),
 });
 

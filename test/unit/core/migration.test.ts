@@ -34,6 +34,17 @@ describe("a record of a guest that left, or was lost,", () => {
   });
 });
 
+describe("a record of a guest that stands still since a hand-over", () => {
+  it.each([
+    ["still does", aReading({ active: true, moved: "stuck" }), false],
+    ["runs", RUNNING, true],
+    ["was suspended by a person since", aReading({ active: true, suspended: "paused" }), true],
+    ["is off", STOPPED, false],
+  ] as const)("is outdated when it %s: %#", (_what, reading, outdated) => {
+    expect(isOutdated(aRecord({ kind: "stuck" }), reading)).toBe(outdated);
+  });
+});
+
 describe("a record of a migration whose end is not known", () => {
   it.each(["moving", "doubtful"] as const)("is not outdated by any reading when %s", (kind) => {
     for (const reading of [RUNNING, STOPPED, aReading({ active: true, migrating: true })])

@@ -92,13 +92,13 @@ describe("a guest that comes by migration", () => {
     });
   });
 
-  it("asks at growing distance, a second at most", async () => {
+  it("asks again after 100 ms, and then every 200 ms", async () => {
     engine.elsewhere.set("vm1", ["node1"]);
     isArriving();
     await clock.advance(10_000);
 
-    // at 0, 0.1, 0.3, 0.7, 1.5, 2.5, ... 9.5 and at 10 s
-    expect(engine.asked).toBe(14);
+    // at 0, 0.1, 0.3, 0.5, ... 9.9 and at 10 s
+    expect(engine.asked).toBe(52);
   });
 
   it("is waited for once, however often it is read meanwhile", async () => {
@@ -139,6 +139,18 @@ describe("a guest that comes by migration", () => {
 
     expect(over).toEqual([]);
     expect(log.messages("warn")).toEqual([]);
+  });
+});
+
+describe("a guest that stands still in the moment before it runs here", () => {
+  it("arrives already", async () => {
+    engine.elsewhere.set("vm1", ["node1"]);
+    const stands = aReading({ state: online(20), active: true, moved: "stuck" });
+    expect(arrivals.isArriving("vm1", stands, WAS_OFF)).toBe(true);
+    await clock.settle();
+    expect(isArriving()).toBe(true);
+
+    expect(engine.asked).toBe(1);
   });
 });
 

@@ -120,6 +120,19 @@ describe("a reading", () => {
     expect(book.get("web1")).toMatchObject({ kind: "left", uuid: OTHER });
   });
 
+  it.each([
+    ["that stands still keeps", aReading({ ...RUNS, moved: "stuck" }), "stuck"],
+    ["that is off, nobody saw how, keeps", STOPPED, "stuck"],
+    ["that ended then turns", UNCLEAR, "doubtful"],
+    ["that left after all turns", LEFT, "left"],
+    ["that goes on drops", RUNS, undefined],
+  ])("of a guest %s what is recorded of its standing still: %#", async (_what, reading, kind) => {
+    await book.suspect("web1", UUID);
+    await book.note("web1", reading);
+
+    expect(store.saved.get("web1")?.kind).toBe(kind);
+  });
+
   it.each(["moving", "doubtful"] as const)("leaves a record '%s' to those who decide it", async (kind) => {
     await (kind === "moving"
       ? book.begin("web1", UUID, "node2")

@@ -2,10 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { operate } from "../../../daemon/operations.ts";
+import { AgentError } from "../../../src/agent-error.ts";
 import { pause } from "../../../src/deadline.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
 import { guestKey } from "../../../src/resource.ts";
+import { online } from "../../../src/resource-state.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
+import { aReading } from "../../support/fakes/fake-platform.ts";
 import { attributesOfGuest } from "../../support/fakes/resources.ts";
 import { VirtualClock } from "../../support/fakes/virtual-clock.ts";
 
@@ -196,6 +199,47 @@ describe("a doubt", () => {
     await clock.advance(INTERVAL_MS);
 
     expect(host.migrations.saved.size).toBe(0);
+  });
+});
+
+describe("a guest that stands still as after a hand-over of which nothing is recorded", () => {
+  const stands = aReading({ state: online(20), active: true, moved: "stuck", uuid: UUID });
+
+  beforeEach(() => {
+    const [resource] = host.book.ofGuest("web1");
+    if (resource !== undefined) resource.lastReading = { reading: stands, at: new Date() };
+    host.platform.readings.set("web1", stands);
+  });
+
+  it("is recorded and looked for, also after it is known that nobody can tell", async () => {
+    answers(DOUBT, DOUBT, { kind: "moved", why: "", peer: "node2" });
+    await decide();
+    expect(record()).toMatchObject({ kind: "stuck", uuid: UUID });
+    await clock.advance(INTERVAL_MS);
+    expect(record()).toMatchObject({ kind: "stuck" });
+    expect(host.log.messages("error")).toEqual([]);
+    await clock.advance(INTERVAL_MS);
+
+    expect(record()).toMatchObject({ kind: "left", peer: "node2" });
+  });
+
+  it("is left alone when it was the last moment of a good migration", async () => {
+    host.platform.readings.set("web1", aReading({ moved: "away", uuid: UUID }));
+    await decide();
+
+    expect(record()).toBeUndefined();
+    expect(looks()).toBe(0);
+  });
+
+  it("is come back to when it cannot be read", async () => {
+    host.platform.trouble = new AgentError("PLATFORM_DOWN", "libvirt is away");
+    await decide();
+    expect(record()).toBeUndefined();
+    host.platform.trouble = undefined;
+    answers(DOUBT);
+    await clock.advance(INTERVAL_MS);
+
+    expect(record()).toMatchObject({ kind: "stuck" });
   });
 });
 

@@ -36,14 +36,17 @@ const FULL = aRecord({
 });
 
 describe("the store of migration records", () => {
-  it.each([FULL, aRecord(), aRecord({ kind: "moving" }), aRecord({ kind: "lost" })])(
-    "gives back what it was given: %#",
-    async (record) => {
-      await migrationStore(directory, log).save(record);
+  it.each([
+    FULL,
+    aRecord(),
+    aRecord({ kind: "moving" }),
+    aRecord({ kind: "stuck" }),
+    aRecord({ kind: "lost" }),
+  ])("gives back what it was given: %#", async (record) => {
+    await migrationStore(directory, log).save(record);
 
-      expect(await load()).toEqual([record]);
-    },
-  );
+    expect(await load()).toEqual([record]);
+  });
 
   it("gives back whatever names and words there are", async () => {
     const text = fc.string({ unit: "grapheme", maxLength: 30 });

@@ -281,16 +281,6 @@ describe("a libvirt that does not answer", () => {
     expect(await errorOf(read("web1"))).toMatchObject({ code: "PLATFORM_DOWN" });
   });
 
-  it("proves nothing by an emulator that has handed its guest over to another host", async () => {
-    const uuid = await running("web1");
-    await read("web1");
-    host.libvirtd.becomes("web1", CODE.pausedMigrating, EVENT.suspendedMigrated);
-    host.libvirtd.hang();
-
-    expect(await errorOf(read("web1"))).toMatchObject({ code: "TIMED_OUT" });
-    expect(host.emulators.lives(uuid)).toBe(true);
-  });
-
   it("proves nothing of a guest that was never read", async () => {
     await runningUnread("web1");
     host.libvirtd.stop();
