@@ -42,11 +42,13 @@ export async function migrate(
   refuseUnlessMovable(guest, target, await platform.read(guest, signal));
   const abortAfterMs = abortAt - performance.now();
   if (abortAfterMs <= 0) throw refusal(guest, target, "its time was over before it could begin");
-  log.info({ target }, "guest is being migrated");
   const plan = {
     target,
     abortAfterMs,
-    onMoving: context.onMoving,
+    onMoving: async (uuid: string) => {
+      await context.onMoving(uuid);
+      log.info({ target }, "guest is being migrated");
+    },
     onProgress: progressTo(context, target),
   };
   const end = await platform.migrate(guest, plan, signal);

@@ -145,6 +145,8 @@ export class MigrationEnds {
   }
 
   async #destroyHere(uuid: string, signal: AbortSignal): Promise<void> {
+    // it is known where the guest lives: this is no end at the hand-over that leaves a doubt
+    this.#parts.causes.forget(uuid);
     this.#parts.causes.stopAsked(uuid);
     await this.#parts.destroyLane.use(SESSION_MS, signal, (session) => session.destroy(uuid, 0, { signal }));
   }

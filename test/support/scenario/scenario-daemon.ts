@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
+import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import type { RegistrationStore } from "../../../daemon/registration-store.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
@@ -55,7 +56,18 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
+  for (const { guest, uuid } of facts.migrations.all()) platform.recall(guest, uuid);
   void platform.run(ending.signal);
   void follower.run(ending.signal);
+  const deciding = {
+    platform,
+    book,
+    migrations: facts.migrations,
+    queue,
+    intervalMs: () => INTERVAL_MS,
+    look,
+    log,
+  };
+  void decideMigrations(deciding, ending.signal);
   return { dispatcher, stop: () => ending.abort(new Error("the daemon ends")) };
 }

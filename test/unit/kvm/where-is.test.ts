@@ -204,12 +204,18 @@ describe("what a migration left", () => {
     handOver(ends);
     takeOver(ends);
     host.libvirtd.named("web1").job = "none";
+    await host.clock.until(host.platform.read("web1", never));
 
     expect(await whereIs()).toMatchObject({ kind: "moved", peer: "node2" });
     expect(destroys()).toEqual(["here"]);
     expect(host.log.messages("warn")).toContain(
       "what a migration left of the guest is ended, the other end proves it dead",
     );
+    // it is known where the guest is, so this end leaves no doubt
+    expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({
+      moved: undefined,
+      ended: "stopped by this agent",
+    });
   });
 
   it("is ended there when it receives there and runs here", async () => {
