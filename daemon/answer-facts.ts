@@ -33,7 +33,8 @@ export function lastAnswerOf(
   { state, isArriving }: Answer,
   reading: Reading | undefined,
 ): LastAnswer {
-  const active = reading?.active === true && isArriving !== true;
+  // what arrives, or receives yet, is not here for the engine
+  const active = reading?.active === true && !reading.migrating && isArriving !== true;
   const isLoss = active && state.kind === "OFFLINE" && lossOf(heartbeat, registration.attributes)?.isFault;
   const { run } = heartbeat;
   return isLoss === true && run !== undefined ? { state, active, lostRun: run } : { state, active };

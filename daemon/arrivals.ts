@@ -38,15 +38,11 @@ export class Arrivals {
     this.#signal = signal;
   }
 
-  /**
-   * True while a guest that was read must not yet be told as ONLINE. A guest that the engine knew as ONLINE here, or was
-   * told nothing about, did not come since.
-   */
+  /** True while a guest that was read must not yet be told as ONLINE. */
   isArriving(resource: string, reading: Reading, lastAnswer: LastAnswer | undefined): boolean {
     // one that stands still may be in the last moment before it runs here
     const came = reading.moved === "here" || reading.moved === "stuck";
-    const isOnline = came && reading.state.kind === "ONLINE";
-    if (!isOnline || lastAnswer === undefined || lastAnswer.state.kind === "ONLINE") {
+    if (!came || reading.state.kind !== "ONLINE" || !mayHaveCome(lastAnswer)) {
       this.#arrivals.delete(resource);
       return false;
     }
@@ -61,7 +57,8 @@ export class Arrivals {
   /** The engine itself brought the resource online here: nothing is waited for. */
   over(resource: string): void {
     const arrival = this.#arrivals.get(resource);
-    if (arrival !== undefined) arrival.isOver = true;
+    if (arrival === undefined) this.#arrivals.set(resource, { isOver: true });
+    else arrival.isOver = true;
   }
 
   forget(resource: string): void {
@@ -82,7 +79,7 @@ export class Arrivals {
       await pause(Math.min(waitMs, leftMs), this.#signal);
       waitMs = Math.min(waitMs * 2, LOOK_MS.last);
     }
-    if (this.#signal.aborted || this.#arrivals.get(resource) !== arrival) return;
+    if (this.#signal.aborted || this.#arrivals.get(resource) !== arrival || arrival.isOver) return;
     arrival.isOver = true;
     if (others === undefined || others.length > 0) {
       log.warn(
@@ -106,4 +103,13 @@ export class Arrivals {
       return undefined;
     }
   }
+}
+
+/**
+ * A guest that the engine knows as ONLINE here, that it was told nothing about, or whose OFFLINE is a policy's (it is
+ * active here), did not come since.
+ */
+function mayHaveCome(last: LastAnswer | undefined): boolean {
+  if (last === undefined || last.state.kind === "ONLINE") return false;
+  return last.state.kind !== "OFFLINE" || !last.active;
 }

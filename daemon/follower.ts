@@ -64,13 +64,14 @@ export class Follower {
     const { book, platform, log } = this.#parts;
     const records = book.all().filter((record) => record.registration.watched);
     if (records.length === 0) return;
+    const epochs = new Map(records.map((record) => [record, record.epoch]));
     try {
       const readings = await platform.readAll([...new Set(records.map(guestOf))], signal);
       if (this.#blind) log.info({}, "guests can be read again");
       this.#blind = false;
       for (const record of records) {
         const reading = readings.get(guestOf(record));
-        if (reading !== undefined) await this.#take(record, reading);
+        if (reading !== undefined) await this.#take(record, reading, epochs.get(record));
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -91,9 +92,10 @@ export class Follower {
     }
     do {
       this.#looking.set(guest, false);
+      const epochs = new Map(book.ofGuest(guest).map((record) => [record, record.epoch]));
       try {
         const reading = await platform.read(guest, signal);
-        for (const record of book.ofGuest(guest)) await this.#take(record, reading);
+        for (const record of book.ofGuest(guest)) await this.#take(record, reading, epochs.get(record));
       } catch (error) {
         log.debug({ guest, err: error }, "guest could not be read after an event");
       }
@@ -101,10 +103,15 @@ export class Follower {
     this.#looking.delete(guest);
   }
 
-  /** What a reading shows of a migration is on disk before the engine hears of it. */
-  async #take(record: ResourceRecord, reading: Reading): Promise<void> {
+  /**
+   * What a reading shows of a migration is on disk before the engine hears of it. One that an event or the end of an
+   * operation overtook shows what was: a guest that left meanwhile does not run here again.
+   */
+  async #take(record: ResourceRecord, reading: Reading, epoch: number | undefined): Promise<void> {
+    const { resource } = record.registration;
+    if (this.#parts.book.get(resource) !== record) return; // closed meanwhile
     this.#note(record, reading);
-    await this.#parts.migrations.note(guestOf(record), reading);
+    if (record.epoch === epoch) await this.#parts.migrations.note(guestOf(record), reading);
     this.#weigh(record, reading);
   }
 

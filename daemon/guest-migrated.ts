@@ -19,9 +19,8 @@ export async function runGuestMigrated(
   if (record.operation !== undefined) {
     throw new AgentError("REFUSED", `guest ${guest}: ${record.operation} runs for it, ask again after that`);
   }
-  const known = parts.migrations.get(guest);
   const { uuid, peer, why } = await operate(parts, call, "guestmigrated", signal, async (inTurn) => {
-    const found = await hasLeft(contextOf(parts, call), known, inTurn);
+    const found = await hasLeft(contextOf(parts, call), parts.migrations.get(guest), inTurn);
     await parts.migrations.end(guest, found.uuid, found.peer, { kind: "moved", why: found.why });
     return found;
   });

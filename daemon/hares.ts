@@ -29,6 +29,8 @@ export function haresEngine(options: () => HaresOptions): Engine {
     async onlineElsewhere(resource, signal) {
       const { system } = options();
       const states = statesOf(await runEngineCommand(options(), ["-state", resource], signal));
+      // each resource has a state on each system: an answer without any is none
+      if (states.length === 0) throw new AgentError("PROTOCOL", `hares -state ${resource} names no state`);
       return states
         .filter(([name, state]) => name !== system && state.includes("ONLINE"))
         .map(([name]) => name);

@@ -2,6 +2,7 @@ import { AgentError } from "../src/agent-error.ts";
 import { migrate } from "../src/entry-points/migrate.ts";
 import type { Call, OperationParts, Result } from "./operations.ts";
 import { contextOf, MONITOR_MS, operate } from "./operations.ts";
+import { refuseIfUndecided } from "./undecided.ts";
 
 /**
  * Moves the guest to the system that the engine named. A migration cannot be undone by its exit code: whatever becomes of
@@ -13,10 +14,11 @@ export async function runMigrate(
   target: string | undefined,
   signal: AbortSignal,
 ): Promise<Result> {
-  const { record, attributes, budgetMs } = call;
+  const until = performance.now() + call.budgetMs;
+  const { record, attributes } = call;
   const { guestName } = attributes;
-  const { migrations } = parts;
-  if (record.operation === "migrate")
+  const { book, migrations } = parts;
+  if (book.ofGuest(guestName).some(({ operation }) => operation === "migrate"))
     throw new AgentError("REFUSED", `guest ${guestName} is not migrated: a migration of it runs already`);
   const context = {
     ...contextOf(parts, call),
@@ -30,7 +32,8 @@ export async function runMigrate(
   };
   const end = await operate(parts, call, "migrate", signal, async (inTurn) => {
     try {
-      const found = await migrate(context, budgetMs, inTurn);
+      await refuseIfUndecided(parts, guestName, "migrated", inTurn);
+      const found = await migrate(context, until - performance.now(), inTurn);
       await migrations.end(guestName, migrations.get(guestName)?.uuid, target, found);
       return found;
     } finally {

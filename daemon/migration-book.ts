@@ -16,7 +16,11 @@ export class MigrationBook {
   readonly #bootId: string;
   readonly #log: Log;
   readonly #records = new Map<string, MigrationRecord>();
-  #writing: Promise<void> = Promise.resolve();
+  /** Guests of which the disk does not say yet what is known. */
+  readonly #unwritten = new Set<string>();
+  /** Guests whose last write failed. */
+  readonly #failed = new Set<string>();
+  #writing: Promise<void> | undefined;
 
   /** @param bootId the present boot of this host */
   constructor(store: MigrationStore, bootId: string, log: Log) {
@@ -41,11 +45,6 @@ export class MigrationBook {
 
   all(): readonly MigrationRecord[] {
     return [...this.#records.values()];
-  }
-
-  /** True for a record that an earlier boot of this host left. */
-  isOfEarlierBoot(record: MigrationRecord): boolean {
-    return record.bootId !== this.#bootId;
   }
 
   /** This agent is about to ask for a migration; resolves when that is on disk, or shortly after when the disk hangs. */
@@ -85,7 +84,8 @@ export class MigrationBook {
       );
       return this.forget(guest);
     }
-    if (known !== undefined && known.kind !== "stuck" && speaksOf(known, reading)) return undefined;
+    if (known !== undefined && known.kind !== "stuck" && speaksOf(known, reading))
+      return this.#written(guest);
     const { uuid } = reading;
     if (reading.moved === "away")
       return this.#put({ guest, uuid, peer: undefined, kind: "left", why: undefined });
@@ -98,12 +98,12 @@ export class MigrationBook {
   /** Drops what is known of a guest; resolves as begin does. */
   forget(guest: string): Promise<void> {
     if (!this.#records.delete(guest)) return Promise.resolve();
-    return this.#write(guest, () => this.#store.remove(guest));
+    return this.#write(guest);
   }
 
-  /** Resolves when everything is on disk. */
-  flush(): Promise<void> {
-    return this.#writing;
+  /** Resolves when everything is on disk, or its write has failed. */
+  async flush(): Promise<void> {
+    await this.#writing;
   }
 
   #put(record: Omit<MigrationRecord, "at" | "bootId">): Promise<void> {
@@ -120,21 +120,42 @@ export class MigrationBook {
     } else {
       this.#log.info({ guest, kind, peer }, "migration recorded");
     }
-    return this.#write(guest, () => this.#store.save(whole));
+    return this.#write(guest);
   }
 
-  /** One write after another: the last one says what is true. */
-  async #write(guest: string, work: () => Promise<void>): Promise<void> {
+  #write(guest: string): Promise<void> {
+    this.#unwritten.add(guest);
+    this.#writing ??= this.#writeAll();
+    return this.#written(guest);
+  }
+
+  /** Waits for the disk; a write that failed is tried again whenever somebody waits for it. */
+  async #written(guest: string): Promise<void> {
+    if (this.#failed.has(guest) && !this.#unwritten.has(guest)) return this.#write(guest);
+    if (!this.#unwritten.has(guest)) return;
     const done = new AbortController();
-    this.#writing = this.#after(this.#writing, guest, work).finally(() => done.abort());
+    void this.#writing?.then(() => done.abort());
     await pause(DISK_PATIENCE_MS, done.signal);
   }
 
-  async #after(earlier: Promise<void>, guest: string, work: () => Promise<void>): Promise<void> {
-    await earlier;
+  /** One write after another; what changed meanwhile is written again, so the last write says what is true. */
+  async #writeAll(): Promise<void> {
+    for (let [guest] = this.#unwritten; guest !== undefined; [guest] = this.#unwritten) {
+      const record = this.#records.get(guest);
+      await this.#writeOne(guest, record);
+      if (this.#records.get(guest) === record) this.#unwritten.delete(guest);
+    }
+    this.#writing = undefined;
+  }
+
+  /** A full disk is two lines for each guest, not one for each try. */
+  async #writeOne(guest: string, record: MigrationRecord | undefined): Promise<void> {
     try {
-      await work();
+      await (record === undefined ? this.#store.remove(guest) : this.#store.save(record));
+      if (this.#failed.delete(guest)) this.#log.info({ guest }, "migration record is written again");
     } catch (error) {
+      if (this.#failed.has(guest)) return;
+      this.#failed.add(guest);
       this.#log.error({ guest, err: error }, "migration record cannot be written, a restart would lose it");
     }
   }

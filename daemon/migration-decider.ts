@@ -1,7 +1,7 @@
 import { messageOf } from "../src/agent-error.ts";
 import { pause, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
-import type { MigrationRecord } from "../src/migration.ts";
+import type { MigrationEnd, MigrationRecord } from "../src/migration.ts";
 import type { Platform } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import type { GuestQueue } from "./guest-queue.ts";
@@ -66,14 +66,15 @@ async function suspect(
 async function decide(parts: DeciderParts, record: MigrationRecord, signal: AbortSignal): Promise<void> {
   const { book, migrations, platform, queue, log } = parts;
   const { guest, uuid, peer } = record;
-  const [resource] = book.ofGuest(guest);
-  if (resource === undefined) return migrations.forget(guest);
-  // an operation at work decides for itself, and is not waited for
-  if (book.ofGuest(guest).some(({ operation }) => operation !== undefined)) return undefined;
+  const resources = book.ofGuest(guest);
+  const [resource] = resources;
+  // a guest that nobody keeps yet keeps its doubt; an operation at work decides for itself, and is not waited for
+  if (resource === undefined || resources.some(({ operation }) => operation !== undefined)) return;
+  const isCurrent = () => migrations.get(guest) === record && !signal.aborted;
   const look = async (limit: AbortSignal) => {
-    if (migrations.get(guest) !== record) return;
-    const end = await platform.whereIs(guest, peer, limit);
-    if (end === undefined || signal.aborted) return;
+    if (!isCurrent()) return;
+    const end = await platform.whereIs(guest, record, limit);
+    if (end === undefined || !isCurrent() || isSame(record, end)) return;
     // as long as nothing speaks against it, one that stands still is what it seems to be
     if (record.kind === "stuck" && end.kind === "doubtful") return;
     await migrations.end(guest, uuid, peer, end);
@@ -92,4 +93,9 @@ async function decide(parts: DeciderParts, record: MigrationRecord, signal: Abor
   } catch (error) {
     log.debug({ guest, reason: messageOf(error) }, "migration cannot be decided now");
   }
+}
+
+/** A doubt that lasts for the same reason is not written again and again. */
+function isSame({ kind, why }: MigrationRecord, end: MigrationEnd): boolean {
+  return kind === "doubtful" && end.kind === "doubtful" && why === end.why;
 }

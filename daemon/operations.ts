@@ -17,6 +17,7 @@ import { answerFacts, type FactSources, lastAnswerOf } from "./answer-facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
+import { refuseIfUndecided } from "./undecided.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -95,7 +96,7 @@ async function noteReading(parts: OperationParts, record: ResourceRecord, readin
 export async function runOnline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
   const { record, attributes } = call;
   const exitCode = await operate(parts, call, "online", signal, async (inTurn) => {
-    await refuseIfDoubtful(parts, attributes.guestName, inTurn);
+    await refuseIfUndecided(parts, attributes.guestName, "started", inTurn);
     await parts.book.change(record, { stopping: false });
     return withResync(parts.engine, call, (onResynced) => onlineDurably(parts, call, onResynced, inTurn));
   });
@@ -107,42 +108,24 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
 }
 
 /**
- * A start ends what is recorded of an earlier migration, but not a doubt: the guest may live on the other host.
- *
- * @throws {AgentError} REFUSED while nothing proves that it does not
+ * Whatever becomes of this process, the next one knows that a start may still happen. With a start, whatever becomes of it,
+ * what is recorded of an earlier migration is over.
  */
-async function refuseIfDoubtful(
-  { migrations, platform }: OperationParts,
-  guest: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const record = migrations.get(guest);
-  if (record === undefined) return;
-  if (record.kind === "moving" || record.kind === "doubtful") {
-    const end = await platform.whereIs(guest, record.peer, signal);
-    if (end === undefined || end.kind === "doubtful") {
-      throw new AgentError("REFUSED", `guest ${guest} is not started: ${end?.why ?? "it is migrating"}`);
-    }
-    await migrations.end(guest, record.uuid, record.peer, end);
-    if (end.kind === "moved") throw new AgentError("REFUSED", `guest ${guest} is not started: ${end.why}`);
-  }
-  await migrations.forget(guest);
-}
-
-/** Whatever becomes of this process, the next one knows that a start may still happen. */
 async function onlineDurably(
   parts: OperationParts,
   call: Call,
   onResynced: () => void,
   signal: AbortSignal,
 ): Promise<number> {
-  const { record } = call;
+  const { record, attributes } = call;
   const { resource, saved: savedRecord } = record.registration;
+  const start = { wasAsked: false };
   const answered = async () => {
     if (record.registration.starting) await parts.book.change(record, { starting: false });
   };
   const onStarting = () => {
     record.heartbeat = UNARMED;
+    start.wasAsked = true;
     return parts.book.change(record, { starting: true });
   };
   try {
@@ -154,6 +137,8 @@ async function onlineDurably(
   } catch (error) {
     if (!hasCode(error, "CANCELLED", "TIMED_OUT", "PLATFORM_DOWN")) await answered();
     throw error;
+  } finally {
+    if (start.wasAsked) await parts.migrations.forget(attributes.guestName);
   }
 }
 
@@ -248,8 +233,9 @@ async function stop(
 }
 
 /**
- * Only clean brings out a start that libvirt has not answered, and what it ended is not gone on with. What is recorded
- * of a migration is over too, but for a doubt: that the guest is stopped here says nothing of the other host.
+ * Only clean brings out a start that libvirt has not answered, and what it ended is not gone on with. That the guest left
+ * is over with it. A doubt is not: that the guest is stopped here says nothing of the other host; and what was read of that
+ * host stays true.
  */
 async function stopEnded(
   { book, migrations }: OperationParts,
@@ -258,9 +244,9 @@ async function stopEnded(
 ): Promise<void> {
   const cleaned = { stopping: false, starting: false, saved: undefined };
   await book.change(record, name === "clean" ? cleaned : { stopping: false });
-  const kind = migrations.get(attributes.guestName)?.kind;
-  const isDecided = kind === "left" || kind === "lost" || kind === "stuck";
-  if (isDecided) await migrations.forget(attributes.guestName);
+  const { guestName } = attributes;
+  const kind = migrations.get(guestName)?.kind;
+  if (kind === "left" || kind === "stuck") await migrations.forget(guestName);
 }
 
 /** Runs work in the guest's turn, as the operation that its resource shows. */

@@ -21,18 +21,23 @@ export function answerByMigration(reading: Reading, facts: AnswerFacts): Answer 
   return record === undefined || !speaksOf(record, reading) ? undefined : byRecord(reading, record);
 }
 
-/** What a record changes; undefined where the reading alone is right. */
+/**
+ * What a record changes; undefined where the reading alone is right. An emulator that lives proves nothing of a guest that
+ * may have gone to another host without it.
+ */
 function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
-  const { state, reason, active } = reading;
+  const { state, reason, active, source } = reading;
   const to = peer ?? "another host";
   const isGone = active === false;
   if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
+  if (source === "emulator")
+    return { state: UNKNOWN, reason: `${reason}; a migration of it to ${to} is recorded at ${at}` };
   if (kind === "left" && isGone && state.kind === "OFFLINE")
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
-  if (kind === "lost" && isGone && state.kind === "INTENTIONAL OFFLINE")
+  if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  const isUndecided = (isGone && reading.moved !== "away") || reading.source === "emulator";
-  if ((kind === "moving" || kind === "stuck") && isUndecided)
+  const isUndecided = kind === "moving" || kind === "stuck";
+  if (isUndecided && isGone && reading.moved !== "away")
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

@@ -12,7 +12,7 @@ export interface Engine {
   /**
    * The other systems on which the engine has a resource ONLINE now, whatever flag stands beside it.
    *
-   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   * @throws {AgentError} PLATFORM_DOWN, REFUSED or PROTOCOL
    */
   onlineElsewhere(resource: string, signal: AbortSignal): Promise<readonly string[]>;
 

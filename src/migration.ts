@@ -37,6 +37,14 @@ export type MigrationEnd =
   /** Nothing proves where it is; nothing was destroyed or started. */
   | { readonly kind: "doubtful"; readonly why: string };
 
+/** What is known of a guest that is looked for; a migration record is such knowledge. */
+export interface Whereabouts {
+  /** Undefined: the UUID that the guest of this name had last here. */
+  readonly uuid: string | undefined;
+  /** The system it went to; undefined: it may be on any system that is configured. */
+  readonly peer: string | undefined;
+}
+
 /** What a migration has done so far. */
 export interface MigrationProgress {
   readonly remainingMiB: number;
@@ -50,7 +58,7 @@ export interface MigrationProgress {
 export interface MigrationPlan {
   /** The VCS system that the guest goes to. */
   readonly target: string;
-  /** Milliseconds after which the migration is aborted; its end is then awaited until the signal aborts. */
+  /** Milliseconds from the call after which the migration is aborted; its end is then awaited until the signal aborts. */
   readonly abortAfterMs: number;
   /** Called once, before the migration is asked for: from then on it may happen, whatever becomes of the answer. */
   readonly onMoving: (uuid: string) => Promise<void>;

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
-import type { MigrationEnd, MigrationPlan } from "./migration.ts";
+import type { MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
 import type { ResourceState } from "./resource-state.ts";
 import type { SavedMemory } from "./saved-memory.ts";
 
@@ -187,10 +187,8 @@ export interface Platform {
 
   /**
    * Reads both ends of a migration whose end is not known, and decides as migrate does; undefined while it still runs.
-   *
-   * @param peer the system it went to; undefined: it may be on any system that is configured
    */
-  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+  whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
 
   /**
    * Looks whether the guest is active on another system of the cluster, for a few seconds at most. A system that cannot

@@ -30,9 +30,11 @@ export async function hasLeft(
   await platform.proveStopped(guest, signal);
   if (known?.kind === "left" && speaksOf(known, reading))
     return { uuid: known.uuid ?? uuid, peer: known.peer, why: `recorded at ${known.at}` };
-  if (reading.moved === "away") return { uuid, peer: undefined, why: reason };
+  // the hypervisor's word is older than what was read of the other host since
+  if (reading.moved === "away" && known?.kind !== "lost") return { uuid, peer: undefined, why: reason };
 
-  const end = await platform.whereIs(guest, known?.peer, signal);
+  const place = { uuid: uuid ?? known?.uuid, peer: known?.peer };
+  const end = await platform.whereIs(guest, place, signal);
   if (end?.kind === "moved") return { uuid, peer: end.peer ?? known?.peer, why: end.why };
   throw new AgentError(
     "REFUSED",

@@ -27,22 +27,28 @@ export interface MigrateContext extends GuestContext {
  * migration that fails leaves the guest where it runs.
  *
  * @param budgetMs the whole time there is; the migration is aborted so early that its end can still be read
- * @throws {AgentError} REFUSED, BAD_ATTRIBUTE and others: nothing was asked for, the guest is as it was
+ * @throws {AgentError} TIMED_OUT, CANCELLED: it may go on, and the hypervisor carries it through; REFUSED, BAD_ATTRIBUTE
+ * and others: nothing was asked for, the guest is as it was
  */
 export async function migrate(
   context: MigrateContext,
   budgetMs: number,
   signal: AbortSignal,
 ): Promise<MigrationEnd> {
+  const abortAt = performance.now() + budgetMs - endMs(budgetMs);
   const { attributes, platform, log } = context;
   const guest = attributes.guestName;
   const target = targetOf(context);
   refuseUnlessMovable(guest, target, await platform.read(guest, signal));
-  log.info({ target }, "guest is being migrated");
+  const abortAfterMs = abortAt - performance.now();
+  if (abortAfterMs <= 0) throw refusal(guest, target, "its time was over before it could begin");
   const plan = {
     target,
-    abortAfterMs: budgetMs - Math.min(Math.max(budgetMs * END.share, END.leastMs), END.mostMs),
-    onMoving: context.onMoving,
+    abortAfterMs,
+    onMoving: async (uuid: string) => {
+      await context.onMoving(uuid);
+      log.info({ target }, "guest is being migrated");
+    },
     onProgress: progressTo(context, target),
   };
   const end = await platform.migrate(guest, plan, signal);
@@ -52,18 +58,23 @@ export async function migrate(
   return end;
 }
 
+/** The time that is kept for the end. */
+function endMs(budgetMs: number): number {
+  return Math.min(Math.max(budgetMs * END.share, END.leastMs), END.mostMs);
+}
+
 /** What can be refused without looking at anything. */
 function targetOf({ attributes, target, system, siteOf }: MigrateContext): string {
   const guest = attributes.guestName;
   if (target === undefined) {
     throw new AgentError("BAD_ATTRIBUTE", `guest ${guest} is not migrated: VCSInfo names no target host`);
   }
-  const refuse = (why: string) =>
-    new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}`);
-  if (target === system) throw refuse("it is this system itself");
+  if (target === system) throw refusal(guest, target, "it is this system itself");
   if (attributes.drOpts.configureNetwork && siteOf(target) !== siteOf(system)) {
     const sites = `${siteOf(system) ?? "no site"} and ${siteOf(target) ?? "no site"}`;
-    throw refuse(
+    throw refusal(
+      guest,
+      target,
       `it is configured for disaster recovery (DROpts), and the systems are of different sites (${sites}); switch the group instead`,
     );
   }
@@ -74,7 +85,11 @@ function refuseUnlessMovable(guest: string, target: string, reading: Reading): v
   const isWell = reading.state.kind === "ONLINE" && reading.state.confidence === 100;
   if (!reading.migrating && (isWell || reading.suspended === "paused")) return;
   const why = reading.active === false ? "it does not run here" : "its state does not allow it";
-  throw new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}: ${reading.reason}`);
+  throw refusal(guest, target, `${why}: ${reading.reason}`);
+}
+
+function refusal(guest: string, target: string, why: string): AgentError {
+  return new AgentError("REFUSED", `guest ${guest} is not migrated to ${target}: ${why}`);
 }
 
 function progressTo(

@@ -6,7 +6,7 @@ export type EndCause =
   | "terminated on the host"
   | "destroyed on the host"
   | "crashed or killed"
-  | "crashed or killed at the hand-over of a migration"
+  | "ended at the hand-over of a migration"
   | "panicked"
   | "saved"
   | "migrated away"
@@ -16,7 +16,7 @@ export type EndCause =
 
 /** Source: libvirt-domain.h, virDomainEventType and the details of its members. */
 const EVENT = { started: 2, suspended: 3, resumed: 4, stopped: 5, shutdown: 6 } as const;
-const SUSPENDED_MIGRATED = 1;
+const SUSPENDED = { migrated: 1, postCopy: 7, postCopyFailed: 8 } as const;
 const STOPPED = {
   shutdown: 0,
   destroyed: 1,
@@ -31,8 +31,8 @@ const SHUTDOWN = { guest: 1, host: 2 } as const;
 interface Run {
   shutdown: number | undefined;
   ourStop: boolean;
-  /** It stands still while the other host takes over. */
-  handedOver: boolean;
+  /** The count of events when it began to stand still while the other host takes over; undefined: it does not. */
+  handedOverAt: number | undefined;
   ended: EndCause | undefined;
   /** The count of events when it ended. */
   endedAt: number;
@@ -50,9 +50,10 @@ export interface Causes {
   count(): number;
   /**
    * The answer to a question that was sent at `count` says active: an end that was known before belongs to an
-   * earlier run, whose successor nobody saw start. A later end overtook the answer and stays.
+   * earlier run, whose successor nobody saw start. A later end overtook the answer and stays. One that runs does not
+   * stand still for a migration any more.
    */
-  seenActive(uuid: string, count: number): void;
+  seenActive(uuid: string, count: number, isRunning: boolean): void;
   /** Events may have been missed: announcements no longer explain the next end. */
   eventsLost(): void;
   /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
@@ -68,8 +69,7 @@ export function createCauses(): Causes {
   const runs = new Map<string, Run>();
   let events = 0;
   const runOf = (uuid: string): Run => {
-    const fresh = { shutdown: undefined, ourStop: false, handedOver: false, ended: undefined, endedAt: 0 };
-    const run = runs.get(uuid) ?? fresh;
+    const run = runs.get(uuid) ?? newRun();
     runs.set(uuid, run);
     return run;
   };
@@ -81,8 +81,8 @@ export function createCauses(): Causes {
     add({ domain, event, detail }) {
       events += 1;
       if (event === EVENT.started) restart(domain.uuid);
-      if (event === EVENT.suspended) runOf(domain.uuid).handedOver = detail === SUSPENDED_MIGRATED;
-      if (event === EVENT.resumed) runOf(domain.uuid).handedOver = false;
+      if (event === EVENT.suspended) standStill(runOf(domain.uuid), detail, events);
+      if (event === EVENT.resumed) runOf(domain.uuid).handedOverAt = undefined;
       if (event === EVENT.shutdown) runOf(domain.uuid).shutdown = detail;
       if (event === EVENT.stopped) {
         const run = runOf(domain.uuid);
@@ -98,9 +98,11 @@ export function createCauses(): Causes {
       if (run !== undefined && run.ended === undefined) run.ourStop = false;
     },
     count: () => events,
-    seenActive(uuid, count) {
+    seenActive(uuid, count, isRunning) {
       const run = runs.get(uuid);
-      if (run?.ended !== undefined && run.endedAt <= count) restart(uuid);
+      if (run === undefined) return;
+      if (run.ended !== undefined && run.endedAt <= count) return restart(uuid);
+      if (isRunning && (run.handedOverAt ?? Number.POSITIVE_INFINITY) <= count) run.handedOverAt = undefined;
     },
     eventsLost() {
       for (const run of runs.values()) run.shutdown = undefined;
@@ -114,6 +116,17 @@ export function createCauses(): Causes {
   };
 }
 
+function newRun(): Run {
+  return { shutdown: undefined, ourStop: false, handedOverAt: undefined, ended: undefined, endedAt: 0 };
+}
+
+/** Post-copy fails at both ends: only the one that had handed over before may have lost the guest to the other. */
+function standStill(run: Run, detail: number, event: number): void {
+  if (detail === SUSPENDED.postCopyFailed) return;
+  const isHandOver = detail === SUSPENDED.migrated || detail === SUSPENDED.postCopy;
+  run.handedOverAt = isHandOver ? event : undefined;
+}
+
 /** The reading may arrive before the last event: the announcement alone tells then. */
 function announced(run: Run): EndCause | undefined {
   if (run.ourStop) return "stopped by this agent";
@@ -125,7 +138,8 @@ function causeOf(run: Run, detail: number): EndCause {
   if (detail === STOPPED.migrated) return "migrated away";
   if (detail === STOPPED.saved) return "saved";
   if (detail === STOPPED.crashed) return "panicked";
-  if (detail === STOPPED.failed && run.handedOver) return "crashed or killed at the hand-over of a migration";
+  // by whatever hand it ended, ours too: the other host may run it
+  if (run.handedOverAt !== undefined) return "ended at the hand-over of a migration";
   if (run.ourStop) return "stopped by this agent";
   switch (detail) {
     case STOPPED.shutdown:

@@ -18,8 +18,11 @@ const CLEAN_WAIT_MS = 8000;
 /** How often a running migration is looked at. */
 const LOOK_MS = 500;
 
-/** A look waits for the emulator. */
-const LOOK_AT_MOST_MS = 5000;
+/** A look waits for the emulator, and an abort that is due waits for the look. */
+const LOOK_AT_MOST_MS = 2000;
+
+/** What changes a migration under way. */
+const CHANGE_AT_MOST_MS = 5000;
 
 /** After this many passes over the memory a migration that may turn to post-copy does. */
 const PRECOPY_PASSES = 2;
@@ -32,8 +35,8 @@ export interface MigrationCall {
   readonly uuid: string;
   readonly destinationUri: string;
   readonly settings: MigrationSettings;
-  /** milliseconds until it is aborted */
-  readonly abortAfterMs: number;
+  /** when it is aborted (performance.now) */
+  readonly abortAt: number;
   readonly onProgress: (progress: MigrationProgress) => void;
 }
 
@@ -41,6 +44,8 @@ export interface MigrationCall {
 export interface MigrationAnswer {
   readonly reply: MigrationReply;
   readonly words: string;
+  /** The guest ran on the target before all its memory was there: from then on it is never aborted. */
+  readonly isPostCopy: boolean;
 }
 
 /** When a running migration is aborted, and when its answer is no longer waited for. */
@@ -83,17 +88,20 @@ export async function carryThrough(
   { abort, giveUp }: MigrationStops,
 ): Promise<MigrationAnswer> {
   const over = new AbortController();
+  const following: Following = { isLimited: false, isPostCopy: false, isAborted: false };
   const { uuid, destinationUri, settings } = call;
   const migration = { destinationUri, params: paramsOf(call), flags: flagsOf(settings) };
   const answered = session
     .migratePerform3Params(uuid, migration, { timeoutMs: ANSWER_MS, signal: giveUp })
-    .then((): MigrationAnswer => ({ reply: "done", words: "libvirt says it is done" }), answerOfError)
+    .then((): Reply => ({ reply: "done", words: "libvirt says it is done" }), replyOfError)
     .finally(() => over.abort());
-  await follow(session, call, log, abort, over.signal);
-  return answered;
+  await follow({ session, call, following, log }, abort, over.signal);
+  return { ...(await answered), isPostCopy: following.isPostCopy };
 }
 
-function answerOfError(error: unknown): MigrationAnswer {
+type Reply = Omit<MigrationAnswer, "isPostCopy">;
+
+function replyOfError(error: unknown): Reply {
   const isHeard = !(error instanceof LibvirtCallError);
   return { reply: isHeard ? "failed" : "none", words: messageOf(error) };
 }
@@ -137,40 +145,33 @@ interface Following {
   isAborted: boolean;
 }
 
+interface FollowParts {
+  readonly session: Hypervisor;
+  readonly call: MigrationCall;
+  readonly following: Following;
+  readonly log: Log;
+}
+
 /** Watches the migration until libvirt has answered: progress, the downtime's limit, post-copy, its abort. */
-async function follow(
-  session: Hypervisor,
-  call: MigrationCall,
-  log: Log,
-  signal: AbortSignal,
-  over: AbortSignal,
-): Promise<void> {
-  const abortAt = performance.now() + call.abortAfterMs;
-  const following = { isLimited: false, isPostCopy: false, isAborted: false };
+async function follow(parts: FollowParts, signal: AbortSignal, over: AbortSignal): Promise<void> {
+  const { session, call, following, log } = parts;
   const either = AbortSignal.any([signal, over]);
-  await pause(LOOK_MS, either);
-  while (!over.aborted) {
-    const isTime = signal.aborted || performance.now() >= abortAt;
-    await look(session, call, following, isTime, log, over);
-    await pause(LOOK_MS, signal.aborted ? over : either);
+  const isTime = () => signal.aborted || performance.now() >= call.abortAt;
+  const rest = () => pause(nextLookMs(call, following), signal.aborted ? over : either);
+  for (await rest(); !over.aborted; await rest()) {
+    if (isTime() && !following.isAborted && !following.isPostCopy)
+      following.isAborted = await abortMigration((options) => session.abortJob(call.uuid, options), log);
+    const params = await jobParams(session, call.uuid, over);
+    if (params === undefined) continue;
+    call.onProgress(progressOf(params));
+    await adjust(parts, params);
   }
 }
 
-async function look(
-  session: Hypervisor,
-  call: MigrationCall,
-  following: Following,
-  isTime: boolean,
-  log: Log,
-  over: AbortSignal,
-): Promise<void> {
-  const params = await jobParams(session, call.uuid, over);
-  if (params !== undefined) {
-    call.onProgress(progressOf(params));
-    await adjust(session, call, params, following, log);
-  }
-  if (!isTime || following.isAborted || following.isPostCopy) return;
-  following.isAborted = await abort(session, call.uuid, log);
+/** The time to abort it is not slept over. */
+function nextLookMs({ abortAt }: MigrationCall, { isAborted }: Following): number {
+  const leftMs = abortAt - performance.now();
+  return isAborted || leftMs <= 0 ? LOOK_MS : Math.min(LOOK_MS, leftMs);
 }
 
 async function jobParams(
@@ -187,20 +188,19 @@ async function jobParams(
 }
 
 async function adjust(
-  session: Hypervisor,
-  { uuid, settings }: MigrationCall,
+  { session, call, following, log }: FollowParts,
   params: ReadonlyMap<string, unknown>,
-  following: Following,
-  log: Log,
 ): Promise<void> {
+  const { uuid, settings } = call;
   const { downtimeMs, postCopy } = settings;
-  const limits = { timeoutMs: LOOK_AT_MOST_MS };
+  const limits = { timeoutMs: CHANGE_AT_MOST_MS };
   try {
     if (downtimeMs !== undefined && !following.isLimited) {
       following.isLimited = true;
       await session.migrateSetMaxDowntime(uuid, downtimeMs, limits);
     }
-    if (postCopy && !following.isPostCopy && numberOf(params.get("memory_iteration")) > PRECOPY_PASSES) {
+    const isDue = numberOf(params.get("memory_iteration")) > PRECOPY_PASSES;
+    if (postCopy && isDue && !following.isPostCopy && !following.isAborted) {
       await session.migrateStartPostCopy(uuid, limits);
       following.isPostCopy = true;
       log.info({}, "migration turns to post-copy, the guest runs on the target from now on");
@@ -210,10 +210,13 @@ async function adjust(
   }
 }
 
-/** Returns whether libvirt took it; a migration that ended meanwhile needs no abort. */
-async function abort(session: Hypervisor, uuid: string, log: Log): Promise<boolean> {
+/** Asks libvirt to abort a migration; true when it took that. One that ended meanwhile needs none. */
+export async function abortMigration(
+  abort: (limits: { readonly timeoutMs: number }) => Promise<void>,
+  log: Log,
+): Promise<boolean> {
   try {
-    await session.abortJob(uuid, { timeoutMs: LOOK_AT_MOST_MS });
+    await abort({ timeoutMs: CHANGE_AT_MOST_MS });
     log.warn({}, "migration is aborted");
     return true;
   } catch (error) {

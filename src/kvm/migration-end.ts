@@ -5,21 +5,25 @@ import type { MigrationEnd } from "../migration.ts";
  *
  * `running`: no migration has touched it. `resumed`: it runs because a migration was given up after it had stood still for
  * the hand-over. `suspended`: by a person or by itself. `handed over`: it stands still for a migration that no longer runs.
- * `leaving`: a migration runs. `left`: off, because it migrated. `inactive`: off for any other reason, or not defined.
- * `other`: it holds an emulator in a state that has nothing to do with migrations.
+ * `migrating`: a migration of it runs, in either direction. `left`: off, because it migrated. `inactive`: off for any other
+ * reason, or not defined. `other`: it holds an emulator in a state that proves nothing about a migration, or one that the
+ * guest on the target still needs (post-copy that failed).
  */
 export type SourceSight =
   | "running"
   | "resumed"
   | "suspended"
   | "handed over"
-  | "leaving"
+  | "migrating"
   | "left"
   | "inactive"
   | "unreadable"
   | "other";
 
-/** The guest on the target; `incoming`: it receives and has not run. */
+/**
+ * The guest on the target; `incoming`: it receives and has not run. `other`: active in any other way, also one that runs and
+ * still needs the source (post-copy).
+ */
 export type TargetSight = "running" | "suspended" | "incoming" | "inactive" | "unreadable" | "other";
 
 /** What the source's libvirtd answered to the migration; `none` where nobody heard it. */
@@ -39,7 +43,7 @@ const VERDICTS = {
     left: "moved",
     inactive: "moved",
     "handed over": "destroy source",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
     running: "doubtful",
     resumed: "doubtful",
@@ -49,7 +53,7 @@ const VERDICTS = {
   suspended: {
     left: "moved",
     inactive: "moved",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
     "handed over": "doubtful",
     running: "doubtful",
@@ -60,7 +64,7 @@ const VERDICTS = {
   other: {
     left: "moved",
     inactive: "moved",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
     "handed over": "doubtful",
     running: "doubtful",
@@ -74,7 +78,7 @@ const VERDICTS = {
     left: "wait",
     inactive: "wait",
     "handed over": "wait",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
     suspended: "wait",
     other: "wait",
@@ -87,7 +91,7 @@ const VERDICTS = {
     left: "lost",
     inactive: "lost",
     "handed over": "wait",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
   },
   unreadable: {
@@ -98,7 +102,7 @@ const VERDICTS = {
     other: "wait",
     inactive: "wait",
     "handed over": "wait",
-    leaving: "wait",
+    migrating: "wait",
     unreadable: "wait",
   },
 } as const satisfies Record<TargetSight, Rule>;

@@ -62,7 +62,12 @@ export class MigrationEnds {
   async look(place: MigrationPlace, reply: MigrationReply, signal: AbortSignal): Promise<EndsSeen> {
     const [source, there] = await Promise.all([this.#source(place, signal), this.#target(place, signal)]);
     throwIfAborted(signal);
-    return { source, ...there, verdict: verdictOfEnds(source.word, there.target.word, reply) };
+    const seen = { source, ...there, verdict: verdictOfEnds(source.word, there.target.word, reply) };
+    if (seen.verdict !== "lost" || place.peer === undefined) return seen;
+    // it may have gone on from there: what runs anywhere is not lost
+    const elsewhere = anywhere(await this.#parts.peers.readPeers(place.uuid, signal));
+    if (!isActiveWord(elsewhere.target.word)) return seen;
+    return { source, ...elsewhere, verdict: verdictOfEnds(source.word, elsewhere.target.word, reply) };
   }
 
   /**
@@ -140,6 +145,8 @@ export class MigrationEnds {
   }
 
   async #destroyHere(uuid: string, signal: AbortSignal): Promise<void> {
+    // it is known where the guest lives: this is no end at the hand-over that leaves a doubt
+    this.#parts.causes.forget(uuid);
     this.#parts.causes.stopAsked(uuid);
     await this.#parts.destroyLane.use(SESSION_MS, signal, (session) => session.destroy(uuid, 0, { signal }));
   }
@@ -161,7 +168,7 @@ function anywhere(seen: ReadonlyMap<string, PeerSight>): {
   readonly peer: string | undefined;
 } {
   const sights = [...seen].map(([peer, sight]) => ({ peer, target: targetSight(sight) }));
-  const active = sights.filter(({ target }) => target.word !== "inactive" && target.word !== "unreadable");
+  const active = sights.filter(({ target }) => isActiveWord(target.word));
   const [first] = active;
   if (first !== undefined && active.length === 1) return first;
   if (first !== undefined)
@@ -177,4 +184,8 @@ function anywhere(seen: ReadonlyMap<string, PeerSight>): {
   const silent = sights.find(({ target }) => target.word === "unreadable");
   if (silent !== undefined) return { target: silent.target, peer: undefined };
   return { target: { word: "inactive", text: "not active on any peer" }, peer: undefined };
+}
+
+function isActiveWord(word: TargetSight): boolean {
+  return word !== "inactive" && word !== "unreadable";
 }

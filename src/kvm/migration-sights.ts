@@ -43,14 +43,14 @@ export async function sourceSight(
 
 /** States in which a migration may run; in post-copy the paused source still holds memory that the guest needs. */
 function mayMigrate({ state, reason }: DomainWords): boolean {
-  if (state === "running" || state === "idle") return true;
+  if (state === "running" || state === "idle" || state === "pmsuspended") return true;
   return (
     state === "paused" && ["user", "unknown", "migrating", "post-copy", "post-copy failed"].includes(reason)
   );
 }
 
 function sourceWord(words: DomainWords, side: MigrationSide): SourceSight {
-  if (side === "outgoing") return "leaving";
+  if (side !== "none") return "migrating";
   switch (words.state) {
     case "running":
       return words.reason === "migration canceled" ? "resumed" : "running";
@@ -92,7 +92,8 @@ export function targetSight(seen: PeerSight): Sight<TargetSight> {
 
 /** A guest that receives is paused, and libvirt refuses its job statistics or names their direction. */
 function activeWord(words: DomainWords, side: MigrationSide | undefined): TargetSight {
-  if (words.state === "running" || words.state === "idle") return "running";
+  if (words.state === "running") return words.reason.startsWith("post-copy") ? "other" : "running";
+  if (words.state === "idle") return "running";
   if (words.state === "pmsuspended") return "suspended";
   if (words.state !== "paused") return "other";
   if (words.reason === "user" || words.reason === "unknown") return "suspended";

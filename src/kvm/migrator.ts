@@ -1,14 +1,20 @@
 import { AgentError, hasCode } from "../agent-error.ts";
 import { abortError, pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan } from "../migration.ts";
+import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Lane } from "./lane.ts";
-import { carryThrough, type MigrationAnswer, type MigrationStops, stopsOf } from "./migration-call.ts";
-import { runsTwice } from "./migration-end.ts";
-import type { MigrationEnds, MigrationPlace } from "./migration-ends.ts";
+import {
+  abortMigration,
+  carryThrough,
+  type MigrationAnswer,
+  type MigrationStops,
+  stopsOf,
+} from "./migration-call.ts";
+import { type MigrationReply, runsTwice } from "./migration-end.ts";
+import type { EndsSeen, MigrationEnds, MigrationPlace } from "./migration-ends.ts";
 import type { Peers } from "./peers.ts";
 import type { KvmSettings } from "./settings.ts";
 
@@ -21,12 +27,21 @@ const SETTLE_MS = 20_000;
 /** The same when a clean waits. */
 const SETTLE_FOR_CLEAN_MS = 3000;
 
+/** The same for who only asks, and will ask again. */
+const SETTLE_FOR_A_LOOK_MS = 2000;
+
 const LOOK_MS = 500;
 
 /** libvirt removes what a migration leaves by itself; what is left for longer is ended here. */
 const LEFT_OVER_MS = 5000;
 
 const NEVER = new AbortController().signal;
+
+/** How long both ends are waited for; a migration that runs costs no time, costs it, or ends the waiting. */
+interface Patience {
+  readonly budgetMs: number;
+  readonly whileMigrating: () => Promise<"wait" | "spend" | "end">;
+}
 
 export interface MigratorParts {
   /** Opens a connection for one migration: its call is as long as the migration. */
@@ -49,7 +64,8 @@ export class Migrator {
 
   /** See Platform.migrate. */
   async migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd> {
-    const { peers } = this.#parts;
+    const abortAt = performance.now() + plan.abortAfterMs;
+    const { ends, peers } = this.#parts;
     const uri = peers.uriOf(plan.target);
     if (uri === undefined) {
       const known = peers.systems.join(", ") || "none";
@@ -60,12 +76,9 @@ export class Migrator {
     await this.#refuseUnlessReady(place, signal);
     const stops = stopsOf(signal);
     try {
-      await plan.onMoving(uuid);
-      throwIfAborted(signal);
-      const answer = await this.#carry(place, uri, plan, stops, signal);
+      const answer = await this.#carry(place, uri, { ...plan, abortAt }, stops, signal);
       if (stops.giveUp.aborted && !hasCode(signal.reason, "CANCELLED")) throw abortError(signal);
-      const budgetMs = signal.aborted ? SETTLE_FOR_CLEAN_MS : SETTLE_MS;
-      const end = await this.#settle(place, answer, budgetMs, signal.aborted ? NEVER : signal);
+      const end = ends.endOf(place, await this.#settleAfter(place, answer, abortAt, signal));
       return { ...end, why: `${answer.words}; ${end.why}` };
     } finally {
       stops.release();
@@ -75,58 +88,70 @@ export class Migrator {
   /** See Platform.whereIs. */
   async whereIs(
     guest: string,
-    peer: string | undefined,
+    { uuid, peer }: Whereabouts,
     signal: AbortSignal,
   ): Promise<MigrationEnd | undefined> {
-    const uuid = this.#parts.memories.of(guest).uuid ?? (await this.#lookup(guest, signal));
-    const place: MigrationPlace = { guest, uuid, peer };
-    const { ends } = this.#parts;
-    const first = await ends.look(place, "none", signal);
-    if (first.source.word === "leaving") return undefined;
-    const seen = (await ends.removeDead(place, first, signal))
-      ? await ends.look(place, "none", signal)
-      : first;
-    return ends.endOf(place, seen);
+    const known = uuid ?? this.#parts.memories.of(guest).uuid ?? (await this.#lookup(guest, signal));
+    const place: MigrationPlace = { guest, uuid: known, peer };
+    const patience: Patience = { budgetMs: SETTLE_FOR_A_LOOK_MS, whileMigrating: async () => "end" };
+    const seen = await this.#settle(place, "none", patience, signal);
+    return seen.source.word === "migrating" ? undefined : this.#parts.ends.endOf(place, seen);
   }
 
   async #carry(
     { guest, uuid, peer }: MigrationPlace,
     destinationUri: string,
-    plan: MigrationPlan,
+    plan: MigrationPlan & { readonly abortAt: number },
     stops: MigrationStops,
     signal: AbortSignal,
   ): Promise<MigrationAnswer> {
     const session = await this.#open(guest, signal);
     const { migration: settings } = this.#parts.settings();
-    const call = {
-      uuid,
-      destinationUri,
-      settings,
-      abortAfterMs: plan.abortAfterMs,
-      onProgress: plan.onProgress,
-    };
+    const { abortAt, onProgress } = plan;
+    const call = { uuid, destinationUri, settings, abortAt, onProgress };
     try {
+      await plan.onMoving(uuid);
+      throwIfAborted(signal);
       return await carryThrough(session, call, this.#parts.log.child({ guest, target: peer }), stops);
     } finally {
       void session.close(); // its farewell may take a second
     }
   }
 
+  /**
+   * A migration that goes on, because its answer was lost with the connection, is waited for and aborted at its time; a
+   * clean aborts it at once and waits for little.
+   */
+  async #settleAfter(
+    place: MigrationPlace,
+    { reply, isPostCopy }: MigrationAnswer,
+    abortAt: number,
+    signal: AbortSignal,
+  ): Promise<EndsSeen> {
+    const isForClean = signal.aborted;
+    const limit = isForClean ? NEVER : signal;
+    const budgetMs = isForClean ? SETTLE_FOR_CLEAN_MS : SETTLE_MS;
+    const whileMigrating = async () => {
+      if (!isPostCopy && (isForClean || performance.now() >= abortAt)) await this.#abort(place, limit);
+      return isForClean ? "spend" : "wait";
+    };
+    return this.#settle(place, reply, { budgetMs, whileMigrating }, limit);
+  }
+
   /** Looks until both ends have come to rest; libvirt gets the time to remove by itself what it left. */
   async #settle(
     place: MigrationPlace,
-    { reply }: MigrationAnswer,
-    budgetMs: number,
+    reply: MigrationReply,
+    { budgetMs, whileMigrating }: Patience,
     signal: AbortSignal,
-  ): Promise<MigrationEnd> {
+  ): Promise<EndsSeen> {
     const { ends } = this.#parts;
-    const since = performance.now();
-    for (;;) {
+    for (let since = performance.now(); ; ) {
       const seen = await ends.look(place, reply, signal);
+      const next = seen.source.word === "migrating" ? await whileMigrating() : "spend";
+      if (next === "wait") since = performance.now();
       const spentMs = performance.now() - since;
-      const isAtRest =
-        ["moved", "stayed", "lost"].includes(seen.verdict) || runsTwice(seen.source.word, seen.target.word);
-      if (isAtRest || spentMs >= budgetMs) return ends.endOf(place, seen);
+      if (next === "end" || isAtRest(seen) || spentMs >= budgetMs) return seen;
       const isLeft = spentMs >= Math.min(LEFT_OVER_MS, budgetMs / 2);
       if (isLeft && (await ends.removeDead(place, seen, signal))) continue;
       await pause(LOOK_MS, signal);
@@ -134,12 +159,19 @@ export class Migrator {
     }
   }
 
+  async #abort({ guest, uuid, peer }: MigrationPlace, signal: AbortSignal): Promise<void> {
+    await abortMigration(
+      (options) => this.#parts.slow.use(0, signal, (session) => session.abortJob(uuid, options)),
+      this.#parts.log.child({ guest, target: peer }),
+    );
+  }
+
   /** Nothing was asked yet: whatever is not as it must be leaves the guest as it is. */
   async #refuseUnlessReady(place: MigrationPlace, signal: AbortSignal): Promise<void> {
     const { guest } = place;
     const target = place.peer ?? "";
     const { source, target: there } = await this.#parts.ends.look(place, "none", signal);
-    if (source.word === "leaving") throw refused(guest, target, "a migration of it runs already");
+    if (source.word === "migrating") throw refused(guest, target, "a migration of it runs already");
     if (!["running", "resumed", "suspended"].includes(source.word))
       throw refused(guest, target, `libvirt here says ${source.text}`);
     if (there.word === "unreadable") throw refused(guest, target, `the target ${there.text}`);
@@ -164,6 +196,11 @@ export class Migrator {
       throw agentErrorOf(error, `migration of guest ${guest}`);
     }
   }
+}
+
+function isAtRest({ verdict, source, target }: EndsSeen): boolean {
+  if (runsTwice(source.word, target.word)) return true;
+  return verdict === "moved" || verdict === "stayed" || verdict === "lost";
 }
 
 function refused(guest: string, target: string, why: string): AgentError {

@@ -3,7 +3,7 @@ import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan } from "../migration.ts";
+import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -201,8 +201,8 @@ export class KvmPlatform implements Platform {
     return this.#migrator.migrate(guest, plan, signal);
   }
 
-  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined> {
-    return this.#migrator.whereIs(guest, peer, signal);
+  whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined> {
+    return this.#migrator.whereIs(guest, known, signal);
   }
 
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {

@@ -96,6 +96,7 @@ export class Starter {
       await this.#parts.lane.use(PATIENCE_MS, signal, async (session) => {
         const { uuid } = await session.lookupByName(guest, { signal });
         throwIfAborted(signal); // from here on nothing can take it back
+        this.#parts.causes.forget(uuid); // how the run before ended is over, also before libvirt's events say so
         await session.create(uuid, flags, { timeoutMs: START_MS });
       });
     } catch (error) {

@@ -39,7 +39,7 @@ export class Translator {
       ? await migrationSide(this.#parts, { guest, uuid, words }, signal)
       : "none";
     const verdict = verdictOf(words, side, this.#parts.settings().overrides);
-    if (verdict.active === true) this.#parts.causes.seenActive(uuid, count);
+    if (verdict.active === true) this.#parts.causes.seenActive(uuid, count, words.state === "running");
     await this.#remember(guest, domain, words);
     const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
     const moved = movedOf(words, side, verdict.active, ended);
@@ -137,7 +137,7 @@ function isStuck({ state, reason }: DomainWords, side: MigrationSide): boolean {
 
 function movedByEnd(ended: EndCause): Reading["moved"] {
   if (ended === "migrated away") return "away";
-  return ended === "crashed or killed at the hand-over of a migration" ? "unclear" : undefined;
+  return ended === "ended at the hand-over of a migration" ? "unclear" : undefined;
 }
 
 /** libvirt forgets the reason when it is restarted, but not the memory that it saved. */

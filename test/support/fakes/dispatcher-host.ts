@@ -1,3 +1,4 @@
+import type { FactSources } from "../../../daemon/answer-facts.ts";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
@@ -30,7 +31,10 @@ export class DispatcherHost {
   readonly log = new RecordingLog();
   /** `web1_res 110`: what the engine was told, in order. */
   readonly told: string[] = [];
+  /** Guests that an operation had looked at. */
+  readonly looked: string[] = [];
   #book = new ResourceBook(this.store, this.log);
+  #facts = this.#newFacts();
   #dispatcher = this.#newDispatcher();
 
   get book(): ResourceBook {
@@ -41,11 +45,17 @@ export class DispatcherHost {
     return this.#dispatcher;
   }
 
+  /** What is known beside readings. */
+  get facts(): FactSources {
+    return this.#facts;
+  }
+
   /** A new process on what the one before has written. */
   async restart(): Promise<void> {
     await this.#book.flush();
     this.#book = new ResourceBook(this.store, this.log);
-    await this.#book.load();
+    this.#facts = this.#newFacts();
+    await Promise.all([this.#book.load(), this.#facts.migrations.load()]);
     this.#dispatcher = this.#newDispatcher();
   }
 
@@ -72,15 +82,19 @@ export class DispatcherHost {
     return this.#dispatcher.handle({ kind: "action", name: token, args, signal });
   }
 
+  #newFacts(): FactSources {
+    return factSources({ engine: this.engine, log: this.log, store: this.migrations });
+  }
+
   #newDispatcher(): Dispatcher {
     const parts = {
-      ...factSources({ engine: this.engine, log: this.log, store: this.migrations }),
+      ...this.#facts,
       systems: { own: () => "node1", siteOf: (system: string) => this.sites.get(system) },
       platform: this.platform,
       engine: this.engine,
       book: this.#book,
       queue: new GuestQueue(),
-      look: () => undefined,
+      look: (guest: string) => void this.looked.push(guest),
       told: (resource: string, code: number) => void this.told.push(`${resource} ${code}`),
     };
     return new Dispatcher(parts, this.log, new AbortController().signal);

@@ -5,6 +5,7 @@ export const CODE = {
   booted: { state: 1, reason: 1 },
   migrated: { state: 1, reason: 2 },
   unpaused: { state: 1, reason: 5 },
+  migrationCanceled: { state: 1, reason: 6 },
   wokenUp: { state: 1, reason: 8 },
   pausedByUser: { state: 3, reason: 1 },
   pausedMigrating: { state: 3, reason: 2 },
@@ -71,6 +72,12 @@ export class FakeDomain {
   code: DomainStateCode = CODE.offUnknown;
   autostart = false;
   job: Job = "none";
+  /** What its job's statistics say beside the operation. */
+  figures: ReadonlyMap<string, unknown> = new Map();
+  /** The downtime that was set for its migration. */
+  maxDowntimeMs: number | undefined;
+  /** Its migration was turned to post-copy. */
+  isPostCopy = false;
   /** Set while a migration runs. */
   abortJob: (() => void) | undefined;
   /** A start under way; aborted by a destroy. */

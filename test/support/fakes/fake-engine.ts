@@ -1,4 +1,5 @@
 import { AgentError } from "../../../src/agent-error.ts";
+import { orAbort } from "../../../src/deadline.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { LastOnline } from "../../../src/saved-memory.ts";
 
@@ -11,6 +12,10 @@ export class FakeEngine implements Engine {
   /** `web1_res ResyncVMCfg 0`: values that were set for this system. */
   readonly modified: string[] = [];
   whereLast: LastOnline = { kind: "here" };
+  /** How often it was asked where a resource is ONLINE. */
+  asked = 0;
+  /** Whether it leaves that question without an answer. */
+  hangs = false;
   /** What every call fails with while set. */
   trouble: AgentError | undefined;
   /** Is awaited by each probe after it was noted. */
@@ -22,9 +27,11 @@ export class FakeEngine implements Engine {
     await this.onProbe(resource, signal);
   }
 
-  onlineElsewhere(resource: string): Promise<readonly string[]> {
-    if (this.trouble !== undefined) return Promise.reject(this.trouble);
-    return Promise.resolve(this.elsewhere.get(resource) ?? []);
+  async onlineElsewhere(resource: string, signal: AbortSignal): Promise<readonly string[]> {
+    this.asked += 1;
+    if (this.hangs) return orAbort(new Promise(() => undefined), signal);
+    if (this.trouble !== undefined) throw this.trouble;
+    return this.elsewhere.get(resource) ?? [];
   }
 
   value(resource: string, attribute: string): Promise<string> {

@@ -8,7 +8,7 @@ import type {
   Limits,
 } from "../../../src/kvm/hypervisor.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
-import type { FakeLibvirtd } from "./fake-libvirtd.ts";
+import type { FakeLibvirtd, MigrationAsked } from "./fake-libvirtd.ts";
 
 /** The binding's own limit of a call. */
 const CALL_MS = 30_000;
@@ -105,22 +105,20 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("defineXml", options, () => this.#libvirtd.defineXml(xml));
   }
 
-  migratePerform3Params(
-    uuid: string,
-    migration: { readonly destinationUri: string },
-    options?: Limits,
-  ): Promise<unknown> {
-    return this.#call("migratePerform3Params", options, () =>
-      this.#libvirtd.migrate(uuid, migration.destinationUri),
-    );
+  migratePerform3Params(uuid: string, migration: MigrationAsked, options?: Limits): Promise<unknown> {
+    return this.#call("migratePerform3Params", options, () => this.#libvirtd.migrate(uuid, migration));
   }
 
-  migrateSetMaxDowntime(uuid: string, _downtimeMs: number, options?: Limits): Promise<void> {
-    return this.#call("migrateSetMaxDowntime", options, () => void this.#libvirtd.of(uuid));
+  migrateSetMaxDowntime(uuid: string, downtimeMs: number, options?: Limits): Promise<void> {
+    return this.#call("migrateSetMaxDowntime", options, () => {
+      this.#libvirtd.of(uuid).maxDowntimeMs = downtimeMs;
+    });
   }
 
   migrateStartPostCopy(uuid: string, options?: Limits): Promise<void> {
-    return this.#call("migrateStartPostCopy", options, () => void this.#libvirtd.of(uuid));
+    return this.#call("migrateStartPostCopy", options, () => {
+      this.#libvirtd.of(uuid).isPostCopy = true;
+    });
   }
 
   abortJob(uuid: string, options?: Limits): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import { ERROR_CODE, LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import type { TypedParam } from "../../../src/libvirt/structures.ts";
 import { agentReply } from "./fake-agent.ts";
 import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
 import { FakeHypervisor } from "./fake-hypervisor.ts";
@@ -29,6 +30,13 @@ export interface EmulatorKeeper {
   lives(uuid: string): boolean;
 }
 
+/** What was asked of libvirt for one migration. */
+export interface MigrationAsked {
+  readonly destinationUri: string;
+  readonly params: readonly TypedParam[];
+  readonly flags: number;
+}
+
 /** A libvirtd without processes: domains, sessions, and the ways in which it fails. */
 export class FakeLibvirtd {
   /** Every call that was sent, by its name. */
@@ -44,6 +52,8 @@ export class FakeLibvirtd {
   onMigrate: (domain: FakeDomain, uri: string, aborted: AbortSignal) => Promise<void> = async (domain) => {
     this.leave(domain.name);
   };
+  /** Every migration that was asked for. */
+  readonly migrations: MigrationAsked[] = [];
   readonly #domains = new Map<string, FakeDomain>();
   readonly #sessions = new Set<FakeHypervisor>();
   readonly #emulators: EmulatorKeeper | undefined;
@@ -126,7 +136,7 @@ export class FakeLibvirtd {
   async jobOf(
     uuid: string,
   ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
-    const { job } = this.of(uuid);
+    const { figures, job } = this.of(uuid);
     if (job === "silent") return new Promise(() => undefined);
     if (job === "refused") {
       throw libvirtError(
@@ -139,7 +149,7 @@ export class FakeLibvirtd {
       throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
     if (job === "ended") throw invalid("getJobStats", "domain is not running");
     if (job === "none") return { type: 0, params: new Map() };
-    return { type: 2, params: new Map([["operation", OPERATION[job]]]) };
+    return { type: 2, params: new Map([["operation", OPERATION[job]], ...figures]) };
   }
 
   /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */
@@ -181,14 +191,15 @@ export class FakeLibvirtd {
   }
 
   /** As the peer-to-peer migration of the source's libvirtd. */
-  async migrate(uuid: string, uri: string): Promise<void> {
+  async migrate(uuid: string, asked: MigrationAsked): Promise<void> {
+    this.migrations.push(asked);
     const domain = this.of(uuid);
     if (!domain.isActive) throw invalid("migratePerform3Params", "domain is not running");
     const aborted = new AbortController();
     domain.job = "outgoing";
     domain.abortJob = () => aborted.abort();
     try {
-      await this.onMigrate(domain, uri, aborted.signal);
+      await this.onMigrate(domain, asked.destinationUri, aborted.signal);
     } finally {
       domain.job = "none";
       domain.abortJob = undefined;
@@ -196,7 +207,8 @@ export class FakeLibvirtd {
   }
 
   abortJob(uuid: string): void {
-    const { abortJob } = this.of(uuid);
+    const { abortJob, isPostCopy } = this.of(uuid);
+    if (isPostCopy) throw invalid("abortJob", "cannot abort migration in post-copy mode");
     if (abortJob === undefined) throw invalid("abortJob", "no job is active on the domain");
     abortJob();
   }
@@ -274,6 +286,11 @@ export class FakeLibvirtd {
   stop(): void {
     this.#isUp = false;
     this.#loseSessions("end of file", "libvirtd closed the connection");
+  }
+
+  /** Its connections end, and it goes on. */
+  disconnect(): void {
+    this.#loseSessions("end of file", "the connection was reset");
   }
 
   /** libvirtd comes back: no event tells of what happened meanwhile. */

@@ -2,7 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
-import type { MigrationEnd, MigrationPlan } from "../../../src/migration.ts";
+import type { MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -20,6 +20,7 @@ import type { SavedMemory } from "../../../src/saved-memory.ts";
 /** Methods of the platform that a test can replace. */
 export interface Deeds {
   read(guest: string, signal: AbortSignal): Promise<Reading>;
+  readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>>;
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
   start(guest: string, signal: AbortSignal): Promise<void>;
   takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition>;
@@ -33,7 +34,7 @@ export interface Deeds {
   destroy(guest: string, budget: StopBudget, signal: AbortSignal): Promise<void>;
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
-  whereIs(guest: string, peer: string | undefined, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+  whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
   resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
@@ -86,6 +87,7 @@ export class FakePlatform implements Platform {
   async readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>> {
     this.calls.push(`readAll ${guests.join(" ")}`);
     if (this.trouble !== undefined) throw this.trouble;
+    if (this.deeds.readAll !== undefined) return this.deeds.readAll(guests);
     return new Map(guests.map((guest) => [guest, this.readings.get(guest) ?? STOPPED]));
   }
 
@@ -165,13 +167,10 @@ export class FakePlatform implements Platform {
     return this.deeds.migrate?.(guest, plan, signal) ?? { kind: "moved", why: "told by the test" };
   }
 
-  async whereIs(
-    guest: string,
-    peer: string | undefined,
-    signal: AbortSignal,
-  ): Promise<MigrationEnd | undefined> {
-    this.calls.push(`whereIs ${guest} ${peer ?? "anywhere"}`);
-    return this.deeds.whereIs?.(guest, peer, signal) ?? { kind: "stayed", why: "told by the test" };
+  async whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined> {
+    this.calls.push(`whereIs ${guest} ${known.peer ?? "anywhere"}`);
+    if (this.deeds.whereIs !== undefined) return this.deeds.whereIs(guest, known, signal);
+    return { kind: "stayed", why: "told by the test" };
   }
 
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {

@@ -237,9 +237,12 @@ export class ModelPlatform implements Platform {
       this.startsInFlight += 1;
       if (this.startsInFlight > 1) this.breaches.push("two starts are in flight");
       await this.#turn();
-      await pause(this.#plan.startMs, NEVER);
-      this.#starts += 1;
+      // libvirt refuses to start what runs, which is no failure of the start
+      const runsAlready = this.isAlive;
+      if (!runsAlready) await pause(this.#plan.startMs, NEVER);
       this.startsInFlight -= 1;
+      if (runsAlready) return;
+      this.#starts += 1;
       if (this.#plan.startFails[this.#starts - 1] === true) throw new AgentError("REFUSED", "no memory");
       if (this.isAlive) this.breaches.push("a running guest is started");
       this.isAlive = true;

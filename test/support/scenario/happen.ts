@@ -1,8 +1,8 @@
 import { parseStateOverrides } from "../../../src/kvm/state-overrides.ts";
 import { type Agent, CODE, EVENT } from "../fakes/fake-domain.ts";
+import { MIGRATION_SENTENCES } from "./happen-migrations.ts";
+import type { Sentence } from "./sentence.ts";
 import type { World } from "./world.ts";
-
-type Deed = (world: World, words: readonly string[]) => Promise<void> | void;
 
 const AGENTS: Readonly<Record<string, Agent>> = {
   "is silent": "silent",
@@ -11,7 +11,8 @@ const AGENTS: Readonly<Record<string, Agent>> = {
 };
 
 /** The sentences of scenarios. The parentheses are the words that a deed gets. */
-const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
+const SENTENCES: readonly Sentence[] = [
+  ...MIGRATION_SENTENCES,
   [/^nothing more$/, () => undefined],
 
   [/^daemon starts$/, (world) => world.startDaemon()],
@@ -60,7 +61,7 @@ const SENTENCES: readonly (readonly [pattern: RegExp, deed: Deed])[] = [
   [/^engine takes (\w+) offline$/, (world, [guest = ""]) => void world.ask("offline", guest)],
   [
     /^engine cleans (\w+), reason (\d+)$/,
-    (world, [guest = "", reason]) => void world.ask("clean", guest, Number(reason)),
+    (world, [guest = "", reason]) => void world.ask("clean", guest, { reason: Number(reason) }),
   ],
 
   [/^(\w+) is defined$/, ({ libvirtd }, [guest = ""]) => void libvirtd.define(guest)],

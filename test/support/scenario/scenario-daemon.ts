@@ -3,6 +3,7 @@ import { Dispatcher } from "../../../daemon/dispatcher.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { Heartbeats } from "../../../daemon/heartbeats.ts";
+import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import type { RegistrationStore } from "../../../daemon/registration-store.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
@@ -61,11 +62,22 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
+  for (const { guest, uuid } of facts.migrations.all()) platform.recall(guest, uuid);
   void platform.run(ending.signal);
   void follower.run(ending.signal);
   void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(ending.signal);
   void new StalledGuests({ platform, book, ...facts, queue, look, isWanted: resumesStalled, log }).run(
     ending.signal,
   );
+  const deciding = {
+    platform,
+    book,
+    migrations: facts.migrations,
+    queue,
+    intervalMs: () => INTERVAL_MS,
+    look,
+    log,
+  };
+  void decideMigrations(deciding, ending.signal);
   return { dispatcher, stop: () => ending.abort(new Error("the daemon ends")) };
 }

@@ -14,22 +14,30 @@ import { type LogEntry, RecordingLog } from "../fakes/recording-log.ts";
 import { requestArguments } from "../fakes/resources.ts";
 import { VirtualClock } from "../fakes/virtual-clock.ts";
 import { Journal } from "./journal.ts";
+import { Neighbours } from "./neighbours.ts";
 import { type ScenarioDaemon, startScenarioDaemon } from "./scenario-daemon.ts";
 
 /** Between the engine's acceptance of a probe and the monitor that it runs. */
 const PROBE_MS = 100;
 
 /** Limits of the type's entry points. Source: Agent Developer's Guide, defaults of the static attributes. */
-const TIMEOUT_S: Readonly<Record<string, number>> = { online: 300, offline: 300 };
+const TIMEOUT_S: Readonly<Record<string, number>> = { online: 300, offline: 300, migrate: 300 };
 const DEFAULT_TIMEOUT_S = 60;
 
-type EntryPointName = "open" | "close" | "online" | "offline" | "monitor" | "clean";
+type EntryPointName = "open" | "close" | "online" | "offline" | "monitor" | "clean" | "migrate";
+
+/** What some entry points are told beside the attributes. */
+interface Asking {
+  readonly reason?: number;
+  readonly target?: string;
+}
 
 /** What scenarios happen in: a host with its libvirtd, guests and daemon, and the engine that asks it. */
 export class World {
   readonly clock = new VirtualClock();
   readonly emulators: EmulatorProcesses;
   readonly libvirtd: FakeLibvirtd;
+  readonly neighbours: Neighbours;
   readonly settings: ChangeableSettings;
   readonly journal: Journal;
   /** kvm.ioErrorPause is `resume`. */
@@ -49,6 +57,7 @@ export class World {
     this.emulators = new EmulatorProcesses(runDirectory, (work) => this.clock.hold(work));
     this.libvirtd = new FakeLibvirtd(this.emulators);
     this.settings = defaultSettings(runDirectory);
+    this.neighbours = new Neighbours(this.libvirtd, this.emulators, this.settings);
     this.#engine.onProbe = (resource) => this.#takeProbe(resource);
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     this.#signalAtOnce();
@@ -57,7 +66,7 @@ export class World {
   async startDaemon(): Promise<void> {
     this.#daemon = await startScenarioDaemon({
       open: (signal) => this.libvirtd.open(signal),
-      openPeer: ({ uri }) => Promise.reject(new Error(`no such peer in scenarios: ${uri}`)),
+      openPeer: ({ uri }, signal) => this.neighbours.open(uri, signal),
       store: this.#store,
       migrations: this.#migrations,
       engine: this.#engine,
@@ -91,10 +100,11 @@ export class World {
   }
 
   /** Runs an entry point as the engine does, and afterwards the monitor that the framework owes. */
-  async ask(name: EntryPointName, guest: string, reason?: number): Promise<void> {
+  async ask(name: EntryPointName, guest: string, { reason, target }: Asking = {}): Promise<void> {
     const resource = `${guest}_res`;
     const timeoutS = TIMEOUT_S[name] ?? DEFAULT_TIMEOUT_S;
-    const attributes = { GuestName: guest, ...Object.fromEntries(this.#attributes) };
+    const more = target === undefined ? {} : { VCSInfo: target };
+    const attributes = { ...this.#attributesOf(guest), ...more };
     const args = requestArguments(resource, attributes, {
       timeoutS,
       ...(reason === undefined ? {} : { reason }),
@@ -105,8 +115,22 @@ export class World {
       return;
     }
     const { exitCode } = await this.#daemon.dispatcher.handle({ kind: "entry-point", name, args, signal });
-    if (name !== "online" && name !== "offline") return;
-    setTimeout(() => void this.ask("monitor", guest), exitCode * 1000);
+    if (name !== "online" && name !== "offline" && name !== "migrate") return;
+    const unitMs = name === "migrate" ? 10_000 : 1000;
+    setTimeout(() => void this.ask("monitor", guest), exitCode * unitMs);
+  }
+
+  /** Runs an action, as a person asks the engine to. */
+  async act(name: string, guest: string): Promise<void> {
+    const { signal } = new AbortController();
+    const args = requestArguments(`${guest}_res`, this.#attributesOf(guest), { timeoutS: DEFAULT_TIMEOUT_S });
+    const reply = await this.#daemon?.dispatcher.handle({ kind: "action", name, args, signal });
+    this.journal.engine(`${name} of ${guest}_res: ${reply?.exitCode}, ${reply?.output.trim()}`);
+  }
+
+  /** What the engine says to `hares -state`. */
+  setOnlineElsewhere(guest: string, systems: readonly string[]): void {
+    this.#engine.elsewhere.set(`${guest}_res`, systems);
   }
 
   /** Lets the engine run monitor again and again. */
@@ -121,6 +145,10 @@ export class World {
     this.clock.stop();
     vi.restoreAllMocks();
     await rm(this.#runDirectory, { recursive: true });
+  }
+
+  #attributesOf(guest: string): Readonly<Record<string, string | readonly string[]>> {
+    return { GuestName: guest, ...Object.fromEntries(this.#attributes) };
   }
 
   async #takeProbe(resource: string): Promise<void> {

@@ -11,6 +11,7 @@ const EVENTS = {
   "Suspended Paused": [3, 0],
   "Suspended Migrated": [3, 1],
   "Suspended Post-copy": [3, 7],
+  "Suspended Post-copy failed": [3, 8],
   "Resumed Unpaused": [4, 0],
   "Resumed Migrated": [4, 1],
   "Stopped Shutdown": [5, 0],
@@ -133,7 +134,7 @@ describe("the cause of an end", () => {
   it("is not that of an earlier run whose successor was read active", () => {
     const causes = createCauses();
     happens(causes, "Stopped Failed");
-    causes.seenActive(DOMAIN.uuid, causes.count());
+    causes.seenActive(DOMAIN.uuid, causes.count(), true);
 
     expect(causes.endOf(DOMAIN.uuid)).toBeUndefined();
   });
@@ -141,7 +142,7 @@ describe("the cause of an end", () => {
   it("keeps our stop while the guest is read active before its end", () => {
     const causes = createCauses();
     causes.stopAsked(DOMAIN.uuid);
-    causes.seenActive(DOMAIN.uuid, causes.count());
+    causes.seenActive(DOMAIN.uuid, causes.count(), true);
     happens(causes, "Shutdown Finished after guest request", "Stopped Shutdown");
 
     expect(causes.endOf(DOMAIN.uuid)).toBe("stopped by this agent");
@@ -163,5 +164,70 @@ describe("the cause of an end", () => {
     expect(causes.endOf("5c1b8d3c-0000-4000-8000-000000000002")).toBeUndefined();
     causes.forget(DOMAIN.uuid);
     expect(causes.endOf(DOMAIN.uuid)).toBeUndefined();
+  });
+});
+
+describe("an end at the hand-over of a migration", () => {
+  const UNCLEAR = "ended at the hand-over of a migration";
+
+  it.each([
+    ["killed", ["Suspended Migrated", "Stopped Failed"]],
+    ["destroyed", ["Suspended Migrated", "Shutdown Finished after host request", "Stopped Destroyed"]],
+    ["terminated", ["Suspended Migrated", "Shutdown Finished after host request", "Stopped Shutdown"]],
+    ["killed in post-copy", ["Suspended Migrated", "Suspended Post-copy", "Stopped Failed"]],
+    [
+      "killed after post-copy has failed",
+      ["Suspended Migrated", "Suspended Post-copy", "Suspended Post-copy failed", "Stopped Failed"],
+    ],
+  ] as const)("is told as such when its emulator is %s", (_how, events) => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", ...events);
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe(UNCLEAR);
+  });
+
+  it("is told as such by our own hand too", () => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", "Suspended Migrated");
+    causes.stopAsked(DOMAIN.uuid);
+    happens(causes, "Shutdown Finished after host request", "Stopped Destroyed");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe(UNCLEAR);
+  });
+
+  it.each([
+    ["a migration given up", ["Suspended Migrated", "Resumed Migrated", "Stopped Failed"]],
+    ["a suspend by hand", ["Suspended Migrated", "Suspended Paused", "Stopped Failed"]],
+    ["a later start", ["Suspended Migrated", "Started Booted", "Stopped Failed"]],
+    [
+      "post-copy that failed on the target",
+      ["Started Migrated", "Suspended Post-copy failed", "Stopped Failed"],
+    ],
+  ] as const)("is a plain end after %s", (_what, events) => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", ...events);
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe("crashed or killed");
+  });
+
+  it("is a plain end when the guest was read running after it had stood still, whose event was lost", () => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", "Suspended Migrated");
+    causes.seenActive(DOMAIN.uuid, causes.count(), true);
+    happens(causes, "Stopped Failed");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe("crashed or killed");
+  });
+
+  it.each([
+    ["an answer to a question from before it", 0, true],
+    ["an answer that it stands still", 2, false],
+  ])("is not forgotten by %s", (_what, count, isRunning) => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", "Suspended Migrated");
+    causes.seenActive(DOMAIN.uuid, count, isRunning);
+    happens(causes, "Stopped Failed");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe(UNCLEAR);
   });
 });

@@ -56,6 +56,20 @@ describe("start", () => {
     expect(host.libvirtd.named("web1").isActive).toBe(true);
   });
 
+  it("ends what is known of how the run before ended", async () => {
+    host.libvirtd.define("web1");
+    await start("web1");
+    host.libvirtd.becomes("web1", CODE.pausedMigrating, EVENT.suspendedMigrated);
+    await host.libvirtd.end("web1", CODE.offCrashed, EVENT.stoppedFailed);
+    host.libvirtd.startMs = 2000;
+    const starting = host.platform.start("web1", never);
+    await host.clock.settle();
+    const reading = await host.clock.until(host.platform.read("web1", never));
+    await host.clock.until(starting);
+
+    expect(reading).toMatchObject({ active: false, moved: undefined, ended: undefined });
+  });
+
   it("says in libvirt's words why a guest does not start", async () => {
     host.libvirtd.define("web1").startFailure = "Cannot access storage file '/disk.img'";
 
