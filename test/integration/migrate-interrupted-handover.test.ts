@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../support/host/host.ts";
 import { MONITOR, Resource } from "../support/host/resource.ts";
@@ -10,6 +12,9 @@ const ON_TARGET = { emulators: ["node2"], states: ["OFFLINE", "ONLINE"], deeds: 
 
 /** A hand-over is held for as long: then libvirt lets the source go on. */
 const KEEPALIVE = ["keepalive_interval = 2", "keepalive_count = 6"];
+
+/** Source: qemu_migration.c, the phases of a migration, which libvirt keeps in the status of a domain. */
+const ASKED = "phase='perform3_done'";
 
 const COMMANDS =
   /decide with: virsh -c 'qemu:\/\/\/system' domstate --reason "\S+" and virsh -c 'qemu\+tcp:\/\/node2\/system' domstate --reason "\S+"$/;
@@ -34,12 +39,15 @@ afterEach(() => trial.end());
 afterAll(() => trials.stop());
 
 /**
- * Holds a migration in the moment in which the source stands still and the target is to go on: the target's libvirtd, which
- * has to let it go on, is frozen.
+ * Holds a migration in the moment in which the source stands still, all its memory is on the target, and the target is to
+ * go on: the target's libvirtd, which has to let it, is frozen.
  */
 async function holdHandOver(): Promise<void> {
   await two.libvirtd.freeze();
   await trial.letGo();
+  const status = join(one.libvirtd.runDirectory, `${trial.name}.xml`);
+  // before that a libvirtd that comes back lets the source go on
+  await until("the target was asked", async () => (await readFile(status, "utf8")).includes(ASKED));
   await waitForState(one.libvirtd, trial.name, "paused (migrating)");
 }
 
