@@ -126,27 +126,6 @@ export class FakeLibvirtd {
     return domain;
   }
 
-  /** @throws {LibvirtError} 84 on the target of a migration */
-  async jobOf(
-    uuid: string,
-  ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
-    const { figures, job } = this.of(uuid);
-    if (job === "silent") await new Promise(() => undefined);
-    if (job === "refused") {
-      throw libvirtError(
-        "getJobStats",
-        ERROR_CODE.OPERATION_UNSUPPORTED,
-        "migration statistics are available only on the source host",
-      );
-    }
-    if (job === "hangs")
-      throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
-    if (job === "ended") throw invalid("getJobStats", "domain is not running");
-    if (job === "none") return { type: 0, params: new Map() };
-    const operation: readonly [string, unknown] = ["operation", job === "outgoing" ? 5 : 4];
-    return { type: 2, params: new Map([operation, ...figures]) };
-  }
-
   /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */
   xmlOf(uuid: string, flags: number): string {
     const { name, password } = this.of(uuid);
@@ -277,9 +256,10 @@ export class FakeLibvirtd {
     this.#enter(this.named(name), code, ...events);
   }
 
-  /** libvirtd ends; guests go on. */
+  /** libvirtd ends; guests go on, but for their migrations. */
   stop(): void {
     this.#isUp = false;
+    for (const domain of this.all()) domain.abortJob?.();
     this.#loseSessions("end of file", "libvirtd closed the connection");
   }
 
