@@ -45,10 +45,8 @@ it("is no loss of a heartbeat that an agent is silent while its guest migrates, 
   const from = source.daemon.lines.length;
 
   await execute("sleep 2; kill -STOP $(cat /run/agent/pid)");
-  await source.libvirtd.virsh(
-    ...["migrate", "--live", "--p2p", "--persistent", "--bandwidth", MIB_PER_S],
-    ...["web1", "qemu+tcp://node2/system"],
-  );
+  const options = ["--live", "--p2p", "--persistent", "--bandwidth", MIB_PER_S];
+  await source.libvirtd.virsh("migrate", ...options, "web1", "qemu+tcp://node2/system");
 
   expect(await domainState(target.libvirtd, "web1")).toBe("running (migrated)");
   await source.daemon.waitForLine(HEARTBEAT.disarmed, { guest: "web1", because: "disturbed" }, { from });

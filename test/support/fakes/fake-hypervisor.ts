@@ -8,6 +8,7 @@ import type {
   Limits,
 } from "../../../src/kvm/hypervisor.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import { jobStatistics } from "./fake-job.ts";
 import type { FakeLibvirtd, MigrationAsked } from "./fake-libvirtd.ts";
 
 /** The binding's own limit of a call. */
@@ -86,7 +87,7 @@ export class FakeHypervisor implements Hypervisor {
     _flags: number,
     options?: Limits,
   ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
-    return this.#call("getJobStats", options, () => this.#libvirtd.jobOf(uuid));
+    return this.#call("getJobStats", options, () => jobStatistics(this.#libvirtd.of(uuid)));
   }
 
   getXml(uuid: string, flags: number, options?: Limits): Promise<string> {

@@ -20,9 +20,6 @@ const NEVER = new AbortController().signal;
 /** Source: libvirt-domain.h, virDomainShutdownFlagValues. */
 const BY_AGENT = 2;
 
-/** Source: libvirt-domain.h, virDomainJobOperation. */
-const OPERATION = { incoming: 4, outgoing: 5, backup: 9 } as const;
-
 /** Processes that stand for emulators, where a test needs what /proc shows. */
 export interface EmulatorKeeper {
   begin(name: string, uuid: string): Promise<void>;
@@ -130,26 +127,6 @@ export class FakeLibvirtd {
     const domain = this.all().find((candidate) => candidate.uuid === uuid);
     if (domain === undefined) throw libvirtError("lookup", ERROR_CODE.NO_DOMAIN, "Domain not found");
     return domain;
-  }
-
-  /** @throws {LibvirtError} 84 on the target of a migration */
-  async jobOf(
-    uuid: string,
-  ): Promise<{ readonly type: number; readonly params: ReadonlyMap<string, unknown> }> {
-    const { figures, job } = this.of(uuid);
-    if (job === "silent") return new Promise(() => undefined);
-    if (job === "refused") {
-      throw libvirtError(
-        "getJobStats",
-        ERROR_CODE.OPERATION_UNSUPPORTED,
-        "migration statistics are available only on the source host",
-      );
-    }
-    if (job === "hangs")
-      throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
-    if (job === "ended") throw invalid("getJobStats", "domain is not running");
-    if (job === "none") return { type: 0, params: new Map() };
-    return { type: 2, params: new Map([["operation", OPERATION[job]], ...figures]) };
   }
 
   /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */
@@ -282,9 +259,10 @@ export class FakeLibvirtd {
     this.#enter(this.named(name), code, ...events);
   }
 
-  /** libvirtd ends; guests go on. */
+  /** libvirtd ends; guests go on, but for their migrations. */
   stop(): void {
     this.#isUp = false;
+    for (const domain of this.all()) domain.abortJob?.();
     this.#loseSessions("end of file", "libvirtd closed the connection");
   }
 

@@ -3,7 +3,7 @@ import type { Sentence } from "./sentence.ts";
 
 /** The sentences of scenarios about guests that go to other hosts and come from them. */
 export const MIGRATION_SENTENCES: readonly Sentence[] = [
-  [/^(node\d) is a peer$/, (world, [system = ""]) => void world.neighbours.add(system)],
+  [/^(node\d) is a peer$/, ({ neighbours }, [system = ""]) => neighbours.add(system)],
   [/^(node\d) cannot be reached$/, ({ neighbours }, [system = ""]) => neighbours.of(system).stop()],
   [/^(node\d) can be reached$/, ({ neighbours }, [system = ""]) => neighbours.of(system).start()],
   [
@@ -15,7 +15,7 @@ export const MIGRATION_SENTENCES: readonly Sentence[] = [
     /^engine migrates (\w+) to (\w+)$/,
     (world, [guest = "", target = ""]) => void world.ask("migrate", guest, { target }),
   ],
-  [/^engine runs guestmigrated of (\w+)$/, (world, [guest = ""]) => world.act("guestmigrated", guest)],
+  [/^engine runs guestmigrated of (\w+)$/, (world, [guest = ""]) => void world.act("guestmigrated", guest)],
   [
     /^a migration takes (\d+)s$/,
     ({ neighbours }, [seconds]) => {
