@@ -156,11 +156,12 @@ export function runClean(
   reason: number | undefined,
   signal: AbortSignal,
 ): Promise<Result> {
+  const until = performance.now() + call.budgetMs;
   return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, (inTurn) =>
     clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,
-      call.budgetMs,
+      Math.max(0, until - performance.now()), // it may have waited for what it took over
       inTurn,
     ),
   );

@@ -66,6 +66,8 @@ export class MigrationEnds {
     if (seen.verdict !== "lost" || place.peer === undefined) return seen;
     // it may have gone on from there: what runs anywhere is not lost
     const elsewhere = anywhere(await this.#parts.peers.readPeers(place.uuid, signal));
+    if (elsewhere.target.word === "unreadable" && mayHaveGoneOn(seen))
+      return { source, ...elsewhere, verdict: "doubtful" };
     if (!isActiveWord(elsewhere.target.word)) return seen;
     return { source, ...elsewhere, verdict: verdictOfEnds(source.word, elsewhere.target.word, reply) };
   }
@@ -160,6 +162,11 @@ export class MigrationEnds {
       void session.close();
     }
   }
+}
+
+/** It left here, or left the peer, so a third host may run it. */
+function mayHaveGoneOn({ source, target }: Pick<EndsSeen, "source" | "target">): boolean {
+  return source.word === "left" || target.text.endsWith("(migrated)");
 }
 
 /** All peers as one: it is where it is active; it is nowhere only if every one of them says so. */

@@ -41,6 +41,8 @@ const NEVER = new AbortController().signal;
 interface Patience {
   readonly budgetMs: number;
   readonly whileMigrating: () => Promise<"wait" | "spend" | "end">;
+  /** Whether a copy that is proved dead is ended: a clean that waits ends the one here by itself. */
+  readonly removesDead: boolean;
 }
 
 export interface MigratorParts {
@@ -93,7 +95,11 @@ export class Migrator {
   ): Promise<MigrationEnd | undefined> {
     const known = uuid ?? this.#parts.memories.of(guest).uuid ?? (await this.#lookup(guest, signal));
     const place: MigrationPlace = { guest, uuid: known, peer };
-    const patience: Patience = { budgetMs: SETTLE_FOR_A_LOOK_MS, whileMigrating: async () => "end" };
+    const patience: Patience = {
+      budgetMs: SETTLE_FOR_A_LOOK_MS,
+      whileMigrating: async () => "end",
+      removesDead: true,
+    };
     const seen = await this.#settle(place, "none", patience, signal);
     return seen.source.word === "migrating" ? undefined : this.#parts.ends.endOf(place, seen);
   }
@@ -135,14 +141,14 @@ export class Migrator {
       if (!isPostCopy && (isForClean || performance.now() >= abortAt)) await this.#abort(place, limit);
       return isForClean ? "spend" : "wait";
     };
-    return this.#settle(place, reply, { budgetMs, whileMigrating }, limit);
+    return this.#settle(place, reply, { budgetMs, whileMigrating, removesDead: !isForClean }, limit);
   }
 
   /** Looks until both ends have come to rest; libvirt gets the time to remove by itself what it left. */
   async #settle(
     place: MigrationPlace,
     reply: MigrationReply,
-    { budgetMs, whileMigrating }: Patience,
+    { budgetMs, whileMigrating, removesDead }: Patience,
     signal: AbortSignal,
   ): Promise<EndsSeen> {
     const { ends } = this.#parts;
@@ -153,7 +159,7 @@ export class Migrator {
       const spentMs = performance.now() - since;
       if (next === "end" || isAtRest(seen) || spentMs >= budgetMs) return seen;
       const isLeft = spentMs >= Math.min(LEFT_OVER_MS, budgetMs / 2);
-      if (isLeft && (await ends.removeDead(place, seen, signal))) continue;
+      if (isLeft && removesDead && (await ends.removeDead(place, seen, signal))) continue;
       await pause(LOOK_MS, signal);
       throwIfAborted(signal);
     }

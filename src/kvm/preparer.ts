@@ -146,6 +146,11 @@ export class Preparer {
       throw withoutExcerpt(error, `defining guest ${guest} from ${path}`);
     }
     this.#parts.log.info({ guest, path }, "guest defined");
+    if (known === undefined && definition.uuid === undefined)
+      this.#parts.log.warn(
+        { guest, path },
+        "guest configuration file holds no UUID, other hosts take the guest for another one",
+      );
     if (losesPassword)
       this.#parts.log.warn(
         { guest, path },

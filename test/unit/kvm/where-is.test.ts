@@ -120,15 +120,31 @@ describe("a guest whose migration went to a known peer", () => {
     expect(await whereIs()).toMatchObject({ kind: "doubtful" });
   });
 
-  it.each([
-    ["is off there too", () => void there(node3, CODE.offUnknown)],
-    ["cannot be read", (): void => node3.stop()],
-  ])("is lost when both ends are off, also when a third host %s", async (_what, happen) => {
+  it("is lost when it is off on all hosts", async () => {
     here(CODE.offCrashed);
     there(node2, CODE.offMigrated);
-    happen();
+    there(node3, CODE.offUnknown);
 
     expect(await whereIs()).toMatchObject({ kind: "lost", why: matching(/node2: shut off/) });
+  });
+
+  it("is lost when it ended there, whatever a third host that cannot be read may say", async () => {
+    here(CODE.offCrashed);
+    there(node2, CODE.offCrashed);
+    node3.stop();
+
+    expect(await whereIs()).toMatchObject({ kind: "lost" });
+  });
+
+  it.each([
+    ["left the peer", CODE.offCrashed, CODE.offMigrated],
+    ["left this host", CODE.offMigrated, CODE.offUnknown],
+  ])("is doubtful when it %s and a third host cannot be read", async (_what, mine, theirs) => {
+    here(mine);
+    there(node2, theirs);
+    node3.stop();
+
+    expect(await whereIs()).toMatchObject({ kind: "doubtful" });
   });
 
   it("is doubtful when it is off here and the peer cannot be read, or is no peer any more", async () => {
