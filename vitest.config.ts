@@ -1,9 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-/** Unit tests first; then the tests with real processes, which wait more than they work: two files at a time on two cores. */
+/** Unit tests first, together; then the tests with real processes, one file after another: two cores are few. */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
     reporters: ["default", "./test/support/summary-reporter.ts"],
     projects: [
       {
@@ -18,6 +17,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
