@@ -82,7 +82,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   const platform = new KvmPlatform({
     open: sessionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
     openPeer: peerOpener(patience, log),
-    settings: () => kvmSettings(inForce.config, libvirt),
+    settings: settingsInForce(() => inForce.config, libvirt),
     log,
   });
   try {
@@ -113,6 +113,19 @@ function checkUris({ libvirt, peers }: Config): readonly string[] {
       problem === undefined ? [] : [`peers.${system}.uri: ${problem}`],
     ),
   ];
+}
+
+/** Every reading of a guest asks for the settings: they are made once for a configuration. */
+function settingsInForce(inForce: () => Config, libvirt: Config["libvirt"]): () => KvmSettings {
+  const made = { config: inForce(), settings: kvmSettings(inForce(), libvirt) };
+  return () => {
+    const config = inForce();
+    if (config !== made.config) {
+      made.config = config;
+      made.settings = kvmSettings(config, libvirt);
+    }
+    return made.settings;
+  };
 }
 
 function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): KvmSettings {
