@@ -221,6 +221,7 @@ describe("libvirtd hangs or is dead when something must be done", () => {
     await until("the guest runs", async () => (await monitorCode(host, of("starting"))) === ONLINE_100);
     // libvirt says so a moment before it answers the start
     await host.daemon.waitForLine("guest started", { resource: "r-starting" });
+    expect(await domainState(libvirtd, "starting")).toContain("running");
   });
 });
 
