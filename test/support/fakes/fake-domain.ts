@@ -72,6 +72,8 @@ export class FakeDomain {
   code: DomainStateCode = CODE.offUnknown;
   autostart = false;
   job: Job = "none";
+  /** Gone with its end. */
+  isTransient = false;
   /** What its job's statistics say beside the operation. */
   figures: ReadonlyMap<string, unknown> = new Map();
   /** The downtime that was set for its migration. */

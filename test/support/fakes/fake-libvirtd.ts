@@ -54,6 +54,8 @@ export class FakeLibvirtd {
   readonly #domains = new Map<string, FakeDomain>();
   readonly #sessions = new Set<FakeHypervisor>();
   readonly #emulators: EmulatorKeeper | undefined;
+  /** UUIDs of domains whose emulators were seen alive. */
+  readonly #alive = new Set<string>();
   #isUp = true;
   #hung: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #lastId = 0;
@@ -90,6 +92,7 @@ export class FakeLibvirtd {
   async answer<T>(name: string, work: () => T | Promise<T>): Promise<T> {
     await this.#hung?.over;
     if (this.hanging.has(name)) await new Promise(() => undefined);
+    this.#noticeDeaths();
     return work();
   }
 
@@ -163,7 +166,7 @@ export class FakeLibvirtd {
     if (domain.starting !== undefined && this.startsBegin === "at once") domain.starting.abort();
     else if (!domain.isActive) throw invalid("destroy", "domain is not running");
     if (this.destroyMs > 0) await pause(this.destroyMs, NEVER);
-    await this.#emulators?.end(uuid);
+    await this.#endEmulator(uuid);
     this.#enter(domain, CODE.offDestroyed, EVENT.shutdownByHost, EVENT.stoppedDestroyed);
   }
 
@@ -250,7 +253,7 @@ export class FakeLibvirtd {
   ): Promise<void> {
     const domain = this.named(name);
     if (!domain.isActive) return;
-    await this.#emulators?.end(domain.uuid);
+    await this.#endEmulator(domain.uuid);
     this.#enter(domain, code, ...events);
   }
 
@@ -297,6 +300,20 @@ export class FakeLibvirtd {
     hung?.end();
     for (const domain of this.all()) {
       if (domain.isActive && this.#hasLost(domain)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
+    }
+  }
+
+  async #endEmulator(uuid: string): Promise<void> {
+    this.#alive.delete(uuid);
+    await this.#emulators?.end(uuid);
+  }
+
+  /** An emulator that was seen alive and is gone, by whatever hand. */
+  #noticeDeaths(): void {
+    for (const domain of this.all()) {
+      if (!domain.isActive || domain.starting !== undefined) continue;
+      if (!this.#hasLost(domain)) this.#alive.add(domain.uuid);
+      else if (this.#alive.delete(domain.uuid)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
     }
   }
 
