@@ -132,7 +132,7 @@ function watch(world: World): Seen {
   const seen: Seen = { breaches, ranThere: false };
   world.onLog = ({ level, message, fields }: LogEntry) => {
     const { here, there, runsHere, runsThere } = placesOf(world);
-    if (runsHere || runsThere) seen.ranThere = runsThere;
+    notePlace(world, seen);
     const mine = world.libvirtd.named(GUEST);
     const isStarting = mine.starting !== undefined;
     if (runsHere && runsThere) breaches.push("it runs twice");
@@ -145,12 +145,19 @@ function watch(world: World): Seen {
     if (message !== "entry point ended" || fields["entryPoint"] !== "monitor") return;
     const { code, reason } = fields;
     const isArriving = String(reason).startsWith("arriving");
-    if (typeof code === "number" && code > 100 && code < 200 && !here && !isStarting)
+    // between the end of an emulator and libvirt's word of it lies a moment
+    const isKnownHere = mine.isActive && mine.job !== "refused";
+    if (typeof code === "number" && code > 100 && code < 200 && !isKnownHere && !isStarting)
       breaches.push(`it is told as ${code} where it is not`);
     if ((code === 100 || code === 200) && here && !isStarting && !isArriving)
       breaches.push(`a live guest is told as ${code}`);
   };
   return seen;
+}
+
+function notePlace(world: World, seen: Seen): void {
+  const { runsHere, runsThere } = placesOf(world);
+  if (runsHere || runsThere) seen.ranThere = runsThere;
 }
 
 /** What must be told in the end, when everything answers: the truth. */
@@ -176,9 +183,10 @@ it("keeps its laws in stories of migrations that nobody has thought of", async (
           await world.clock.hold(happen(world, text));
         }
         const seen = watch(world);
-        await play(world, happenings);
+        await play(world, seen, happenings);
         await play(
           world,
+          seen,
           PEACE.map((text) => ({ afterMs: 0, text })),
         );
         await world.clock.advance(120_000);
@@ -204,10 +212,12 @@ it("keeps its laws in stories of migrations that nobody has thought of", async (
 
 async function play(
   world: World,
+  seen: Seen,
   happenings: readonly { readonly afterMs: number; readonly text: string }[],
 ): Promise<void> {
   for (const { afterMs, text } of happenings) {
     await world.clock.advance(afterMs);
+    notePlace(world, seen);
     if (!isPossible(world, text)) continue;
     world.journal.happening(text);
     await world.clock.hold(happen(world, text));

@@ -1,4 +1,5 @@
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
+import type { TypedParam } from "../../../src/libvirt/structures.ts";
 
 /** States and reasons by libvirt's numbers. Source: libvirt-domain.h, virDomainState and its reasons. */
 export const CODE = {
@@ -63,6 +64,13 @@ export type Agent =
   | "silent"
   | "refuses"
   | "busy";
+
+/** What was asked of libvirt for one migration. */
+export interface MigrationAsked {
+  readonly destinationUri: string;
+  readonly params: readonly TypedParam[];
+  readonly flags: number;
+}
 
 /** One domain of a fake libvirtd. */
 export class FakeDomain {

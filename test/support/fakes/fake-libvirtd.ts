@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import { ERROR_CODE, LibvirtCallError } from "../../../src/libvirt/errors.ts";
-import type { TypedParam } from "../../../src/libvirt/structures.ts";
 import { agentReply } from "./fake-agent.ts";
-import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
+import { CODE, EVENT, FakeDomain, type MigrationAsked } from "./fake-domain.ts";
 import { FakeHypervisor } from "./fake-hypervisor.ts";
 import { invalid, libvirtError } from "./libvirt-error.ts";
 
@@ -25,13 +24,6 @@ export interface EmulatorKeeper {
   begin(name: string, uuid: string): Promise<void>;
   end(uuid: string): Promise<void>;
   lives(uuid: string): boolean;
-}
-
-/** What was asked of libvirt for one migration. */
-export interface MigrationAsked {
-  readonly destinationUri: string;
-  readonly params: readonly TypedParam[];
-  readonly flags: number;
 }
 
 /** A libvirtd without processes: domains, sessions, and the ways in which it fails. */
