@@ -1,20 +1,14 @@
-import { setMaxListeners } from "node:events";
 import type { Scheduler } from "fast-check";
 import { vi } from "vitest";
-import { Dispatcher } from "../../../daemon/dispatcher.ts";
-import { Follower } from "../../../daemon/follower.ts";
-import { GuestQueue } from "../../../daemon/guest-queue.ts";
-import { Prober } from "../../../daemon/prober.ts";
-import { ResourceBook } from "../../../daemon/resource-book.ts";
-import { factSources } from "./fact-sources.ts";
+import { pause } from "../../../src/deadline.ts";
 import { FakeEngine } from "./fake-engine.ts";
-import { MemoryStore } from "./memory-store.ts";
+import { ModelDaemon } from "./model-daemon.ts";
 import { type ModelPlan, ModelPlatform, type Mood } from "./model-platform.ts";
 import { type LogEntry, RecordingLog } from "./recording-log.ts";
 import { requestArguments } from "./resources.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-type EntryPointName = "monitor" | "online" | "offline" | "clean";
+type EntryPointName = "monitor" | "online" | "offline" | "clean" | "migrate";
 
 /** What the engine, the shim, the guest and libvirt do, and when. */
 export type Happening =
@@ -29,13 +23,28 @@ export type Happening =
   | { readonly kind: "guest dies"; readonly atMs: number }
   | { readonly kind: "agent falls silent"; readonly atMs: number }
   | { readonly kind: "guest becomes"; readonly atMs: number; readonly mood: Mood }
-  | { readonly kind: "libvirt away"; readonly atMs: number; readonly forMs: number };
+  | { readonly kind: "libvirt away"; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: "daemon restarts"; readonly atMs: number }
+  | MigrationHappening;
+
+type MigrationHappening =
+  | { readonly kind: "peer away" | "online there"; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: "goes by hand" | "comes by hand" | "dies there"; readonly atMs: number };
 
 const RESOURCE = "web1_res";
 const OFFLINE_CODES = new Set([100, 200]);
 
 /** The engine asks more often than a real one would, so that it asks at the wrong moments. */
 const MONITOR_EVERY_MS = 1500;
+
+/** So long must one be that the engine has ONLINE elsewhere. */
+const HELD_BACK_MS = 9900;
+
+/** So long may a guest that has come be told as OFFLINE. */
+const ARRIVAL_MS = 12_000;
+
+/** So long after peace both ends of each migration have been read. */
+const DECIDED_MS = 40_000;
 
 /** The daemon's margin: its answer is on its way before the framework kills, and never later than this. */
 const LATE_MS = 50;
@@ -44,46 +53,36 @@ const LATE_MS = 50;
 export class ModelRun {
   readonly breaches: string[] = [];
   readonly #clock = new VirtualClock();
-  readonly #ending = new AbortController();
+  readonly #engine = new FakeEngine();
   readonly #platform: ModelPlatform;
-  readonly #book: ResourceBook;
-  readonly #dispatcher: Dispatcher;
-  readonly #follower: Follower;
+  readonly #daemon: ModelDaemon;
+  readonly #migrates: boolean;
   readonly #scheduler: Scheduler;
   readonly #dice: readonly boolean[];
   #open = 0;
   #onlines = 0;
+  #restartedAtMs = 0;
+  /** Since when the engine has it ONLINE on the other host. */
+  #onlineThereSinceMs: number | undefined;
+  #onlineEndedMs = 0;
+  /** The run of the guest in which the engine was told ONLINE last. */
+  #toldOnline = -1;
   /** In peace libvirt answers before time passes. */
   #isPeace = false;
 
   constructor(plan: ModelPlan, scheduler: Scheduler, dice: readonly boolean[]) {
     this.#scheduler = scheduler;
-    setMaxListeners(0, this.#ending.signal);
     this.#dice = dice;
+    this.#migrates = plan.migration !== undefined;
     const log = new RecordingLog((entry) => this.#hear(entry));
-    const engine = new FakeEngine();
-    engine.onProbe = async () => void this.#request("monitor", 60, undefined);
+    this.#engine.onProbe = async () => void this.#request("monitor", 60, undefined);
     this.#platform = new ModelPlatform(plan, () => scheduler.schedule(Promise.resolve()));
-    this.#book = new ResourceBook(new MemoryStore(), log);
-    const prober = new Prober(engine, log, this.#ending.signal);
-    const platform = this.#platform;
-    const facts = factSources({ engine, log, signal: this.#ending.signal });
-    const parts = { platform, book: this.#book, ...facts };
-    this.#follower = new Follower({ ...parts, prober, intervalMs: () => 5000, log });
-    const look = (guest: string) => void this.#follower.look(guest, this.#ending.signal);
-    const told = (resource: string, code: number) => prober.told(resource, code);
-    const queue = new GuestQueue();
-    this.#dispatcher = new Dispatcher(
-      { ...parts, engine, queue, systems: { own: () => "node1", siteOf: () => undefined }, look, told },
-      log,
-      this.#ending.signal,
-    );
+    this.#daemon = new ModelDaemon({ platform: this.#platform, engine: this.#engine, log });
   }
 
   /** Plays all happenings to their end, then asks once more what became of the guest. */
   async play(happenings: readonly Happening[]): Promise<void> {
     try {
-      void this.#follower.run(this.#ending.signal);
       for (const happening of happenings) setTimeout(() => this.#happen(happening), happening.atMs);
       for (let at = 0; at < 90_000; at += MONITOR_EVERY_MS) {
         setTimeout(() => void this.#request("monitor", 60, undefined), at);
@@ -91,7 +90,7 @@ export class ModelRun {
       await this.#until(() => this.#clock.now > 120_000 && this.#open === 0);
       await this.#proveRest();
     } finally {
-      this.#ending.abort(new Error("the daemon ends"));
+      this.#daemon.stop();
       await this.#drain();
       this.#clock.stop();
     }
@@ -117,17 +116,57 @@ export class ModelRun {
         setTimeout(() => {
           this.#platform.isAway = false;
         }, happening.forMs);
+        return;
+      case "daemon restarts":
+        this.#restartedAtMs = performance.now();
+        this.#daemon.restart();
+        return;
+      default:
+        this.#migration(happening);
     }
+  }
+
+  #migration(happening: MigrationHappening): void {
+    const { migration } = this.#platform;
+    switch (happening.kind) {
+      case "peer away":
+        migration.isPeerAway = true;
+        setTimeout(() => {
+          migration.isPeerAway = false;
+        }, happening.forMs);
+        return;
+      case "online there":
+        this.#setOnlineThere(happening.forMs);
+        return;
+      case "goes by hand":
+        void migration.send(new AbortController().signal);
+        return;
+      case "comes by hand":
+        void migration.fetch();
+        return;
+      case "dies there":
+        migration.livesThere = false;
+    }
+  }
+
+  #setOnlineThere(forMs: number): void {
+    this.#onlineThereSinceMs ??= performance.now();
+    this.#engine.elsewhere.set(RESOURCE, ["node2"]);
+    setTimeout(() => {
+      this.#onlineThereSinceMs = undefined;
+      this.#engine.elsewhere.delete(RESOURCE);
+    }, forMs);
   }
 
   /** As the heartbeats do it: never while an operation works on the guest. */
   #loseHeartbeat(): void {
-    const record = this.#book.get(RESOURCE);
-    if (record === undefined || record.operation !== undefined) return;
+    const daemon = this.#daemon.present;
+    const record = daemon?.book.get(RESOURCE);
+    if (daemon === undefined || record === undefined || record.operation !== undefined) return;
     if (!this.#platform.isAlive || record.registration.stopping) return;
     record.heartbeat = { phase: "lost", run: 1, misses: 3, silentMs: 60_000 };
     this.#platform.isSilent = true;
-    void this.#follower.look("web1", this.#ending.signal);
+    void daemon.follower.look("web1", daemon.ending.signal);
   }
 
   async #request(name: EntryPointName, timeoutS: number, shimGoneMs: number | undefined): Promise<number> {
@@ -140,18 +179,19 @@ export class ModelRun {
     const before = { wasAlive: this.#platform.isAlive, changes: this.#platform.changes };
     const args = requestArguments(
       RESOURCE,
-      { GuestName: "web1", SyncDir: "/sync", CEInfo: ["Enabled", "1"] },
+      {
+        GuestName: "web1",
+        SyncDir: "/sync",
+        CEInfo: ["Enabled", "1"],
+        ...(name === "migrate" ? { VCSInfo: "node2" } : {}),
+      },
       { timeoutS, ...(name === "clean" ? { reason: 1 } : {}) },
     );
-    const { exitCode } = await this.#dispatcher.handle({
-      kind: "entry-point",
-      name,
-      args,
-      signal: shim.signal,
-    });
+    const exitCode = await this.#daemon.handle(name, args, shim.signal);
     this.#open -= 1;
     if (name === "online") this.#platform.isBeingStopped = false;
     if (name === "online") this.#onlines -= 1;
+    if (name === "online") this.#onlineEndedMs = performance.now();
     const tookMs = this.#clock.now - since;
     if (tookMs > timeoutS * 1000 - LATE_MS) this.breaches.push(`${name} took ${tookMs} of ${timeoutS} s`);
     if (name === "monitor") this.#weighMonitor(exitCode, before);
@@ -160,16 +200,29 @@ export class ModelRun {
 
   /** The answer is weighed against the truth of the moment: every change sends an event, which overtakes it. */
   #weighMonitor(exitCode: number, before: { readonly wasAlive: boolean; readonly changes: number }): void {
-    const { changes, isAlive, isBeingStopped, isSilent, mood } = this.#platform;
-    const isHidden = isAlive && OFFLINE_CODES.has(exitCode);
+    const { changes, isAlive, isBeingStopped, isSilent, migration, mood } = this.#platform;
+    const waitsSinceMs = Math.max(migration.arrivedAtMs ?? 0, this.#restartedAtMs);
+    const isArriving = migration.arrivedAtMs !== undefined && performance.now() - waitsSinceMs < ARRIVAL_MS;
+    const isHidden = isAlive && OFFLINE_CODES.has(exitCode) && !isArriving;
+    if (isAlive && exitCode > 100 && exitCode < 200) this.#toldOnline = this.#platform.runs;
     if (exitCode > 100 && exitCode < 200 && !isAlive)
       this.breaches.push(`a stopped guest is told as ${exitCode}`);
     if (isHidden && mood === "well" && !isSilent)
       this.breaches.push(`a running guest is told as ${exitCode}`);
+    if (exitCode > 100 && exitCode < 200 && this.#isHeldBack())
+      this.breaches.push("it is told as ONLINE twice");
     const livedOn = before.wasAlive && changes === before.changes;
     if (isHidden && livedOn && isBeingStopped && this.#onlines === 0) {
       this.breaches.push(`a live emulator is hidden by ${exitCode} during a stop`);
     }
+  }
+
+  /** It has come a moment ago, the engine has known it as ONLINE there since before, and did not bring it online here. */
+  #isHeldBack(): boolean {
+    const arrivedAtMs = this.#platform.migration.arrivedAtMs;
+    if (arrivedAtMs === undefined || this.#onlineThereSinceMs === undefined) return false;
+    const isNew = performance.now() - arrivedAtMs < HELD_BACK_MS;
+    return isNew && this.#onlineThereSinceMs < arrivedAtMs && this.#onlineEndedMs < arrivedAtMs;
   }
 
   /** Hears the product at the moment at which it says that a guest is stopped. */
@@ -197,10 +250,24 @@ export class ModelRun {
   }
 
   async #askInPeace(): Promise<void> {
+    await pause(this.#migrates ? DECIDED_MS : 0, new AbortController().signal);
+    if (this.#migrates) this.#weighPeace(await this.#request("monitor", 60, undefined), "");
     const cleaned = await this.#request("clean", 60, undefined);
     if (cleaned !== 0) this.breaches.push(`a clean in peace fails with ${cleaned}`);
-    const told = await this.#request("monitor", 60, undefined);
-    if (told !== 100) this.breaches.push(`after a clean in peace the guest is told as ${told}`);
+    await pause(this.#migrates ? DECIDED_MS : 0, new AbortController().signal);
+    this.#weighPeace(await this.#request("monitor", 60, undefined), "after a clean ");
+  }
+
+  /** In peace the truth is told, and no record hides a fault that the engine has to hear of. */
+  #weighPeace(told: number, when: string): void {
+    const { isAlive, isSilent, migration, mood, runs } = this.#platform;
+    if (isAlive && mood === "well" && !isSilent && told !== 110)
+      this.breaches.push(`${when}in peace a running guest is told as ${told}`);
+    if (isAlive) return;
+    const hasLeft = migration.livesThere || migration.last === "away";
+    const isFault = !hasLeft && (this.#toldOnline === runs || when !== "");
+    if (told !== 100 && (isFault || told !== 200))
+      this.breaches.push(`${when}in peace the guest is told as ${told}`);
   }
 
   /** One step at a time: what waits for its turn goes on, or time passes; the dice decide. */
