@@ -32,6 +32,8 @@ export interface ModelledGuest {
 /** The other host, and the guest's way there and back. It knows the truth. */
 export class ModelMigration {
   livesThere = false;
+  /** Whether it has lived there since it lived here last. */
+  hasLivedThere = false;
   /** The other host answers nobody. */
   isPeerAway = false;
   /** What libvirt remembers of the guest that is off here. */
@@ -46,6 +48,11 @@ export class ModelMigration {
   constructor(course: MigrationCourse, guest: ModelledGuest) {
     this.#course = course;
     this.#guest = guest;
+  }
+
+  /** It stands still here: in a moment it runs there. */
+  get leaves(): boolean {
+    return this.#stage === "handed over";
   }
 
   get receives(): boolean {
@@ -71,12 +78,14 @@ export class ModelMigration {
   started(): void {
     this.last = undefined;
     this.arrivedAtMs = undefined;
+    this.hasLivedThere = false;
   }
 
   /** Its emulator has ended here. */
   ended(): void {
     this.last = this.#stage === "handed over" ? "unclear" : undefined;
     if (this.#stage === "handed over") this.livesThere ||= this.#course.takesOver;
+    this.hasLivedThere = this.livesThere;
     this.#stage = "none";
   }
 
@@ -131,6 +140,7 @@ export class ModelMigration {
       return;
     }
     this.livesThere = true;
+    this.hasLivedThere = true;
     if (!(await this.#during("handed over", handOverMs, NEVER))) return;
     this.#stage = "none";
     this.last = "away";
@@ -147,6 +157,7 @@ export class ModelMigration {
     this.#stage = "none";
     if (this.livesThere && failure === undefined) {
       this.livesThere = false;
+      this.hasLivedThere = false;
       this.last = undefined;
       this.arrivedAtMs = performance.now();
       this.#guest.arrive();
