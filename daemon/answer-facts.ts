@@ -14,17 +14,27 @@ export interface FactSources {
 /** All that decides the answer for a resource beside the reading itself, as it stands now. */
 export function answerFacts(
   { migrations, arrivals }: FactSources,
-  { registration, heartbeat }: ResourceRecord,
+  record: ResourceRecord,
   reading: Reading,
 ): AnswerFacts {
+  const { registration, heartbeat } = record;
   const { resource, attributes, stopping, lastAnswer } = registration;
   return {
     stopping,
     lastAnswer,
     heartbeatLoss: lossOf(heartbeat, attributes),
     migration: migrations.get(attributes.guestName),
-    arriving: arrivals.isArriving(resource, reading, lastAnswer),
+    arriving: arrivals.isArriving(resource, reading, lastBeforeArrival(record)),
   };
+}
+
+/**
+ * What the engine was told last, as far as it tells whether a guest has come since: one that the engine itself has brought
+ * online has not, until its monitor has told so.
+ */
+export function lastBeforeArrival({ registration, awaited }: ResourceRecord): LastAnswer | undefined {
+  const isBrought = awaited?.online === true && performance.now() < awaited.until;
+  return isBrought ? undefined : registration.lastAnswer;
 }
 
 /** What to remember of an answer that goes to the engine. */

@@ -38,29 +38,24 @@ export class Arrivals {
     this.#signal = signal;
   }
 
-  /** True while a guest that was read must not yet be told as ONLINE. */
-  isArriving(resource: string, reading: Reading, lastAnswer: LastAnswer | undefined): boolean {
-    // one that stands still may be in the last moment before it runs here
-    const came = reading.moved === "here" || reading.moved === "stuck";
-    if (!came || reading.state.kind !== "ONLINE" || !mayHaveCome(lastAnswer)) {
+  /** Takes in what a reading shows that nothing has overtaken: the coming of a guest, or that it is not on its way. */
+  note(resource: string, reading: Reading, lastAnswer: LastAnswer | undefined): void {
+    if (!hasCome(reading, lastAnswer)) {
       this.#arrivals.delete(resource);
-      return false;
+      return;
     }
-    const known = this.#arrivals.get(resource);
-    if (known !== undefined) return !known.isOver;
+    if (this.#arrivals.has(resource)) return;
     const arrival = { isOver: false };
     this.#arrivals.set(resource, arrival);
     void this.#wait(resource, arrival);
-    return true;
   }
 
-  /** The engine itself brought the resource online here: nothing is waited for. */
-  over(resource: string): void {
-    const arrival = this.#arrivals.get(resource);
-    if (arrival === undefined) this.#arrivals.set(resource, { isOver: true });
-    else arrival.isOver = true;
+  /** True while a guest that was read must not yet be told as ONLINE. Changes nothing. */
+  isArriving(resource: string, reading: Reading, lastAnswer: LastAnswer | undefined): boolean {
+    return hasCome(reading, lastAnswer) && this.#arrivals.get(resource)?.isOver !== true;
   }
 
+  /** The resource is closed, or the engine itself brought it online here: nothing is waited for. */
   forget(resource: string): void {
     this.#arrivals.delete(resource);
   }
@@ -71,7 +66,7 @@ export class Arrivals {
     log.info({ resource }, "guest has arrived by migration, online once the system it left is told");
     let waitMs: number = LOOK_MS.first;
     let others: readonly string[] | undefined;
-    while (!this.#signal.aborted && this.#arrivals.get(resource) === arrival && !arrival.isOver) {
+    while (!this.#signal.aborted && this.#arrivals.get(resource) === arrival) {
       // the last question may find no time for an answer
       others = (await this.#onlineElsewhere(resource, since + AT_MOST_MS - performance.now())) ?? others;
       const leftMs = since + AT_MOST_MS - performance.now();
@@ -79,7 +74,7 @@ export class Arrivals {
       await pause(Math.min(waitMs, leftMs), this.#signal);
       waitMs = Math.min(waitMs * 2, LOOK_MS.last);
     }
-    if (this.#signal.aborted || this.#arrivals.get(resource) !== arrival || arrival.isOver) return;
+    if (this.#signal.aborted || this.#arrivals.get(resource) !== arrival) return;
     arrival.isOver = true;
     if (others === undefined || others.length > 0) {
       log.warn(
@@ -107,9 +102,12 @@ export class Arrivals {
 
 /**
  * A guest that the engine knows as ONLINE here, that it was told nothing about, or whose OFFLINE is a policy's (it is
- * active here), did not come since.
+ * active here), did not come since. One that stands still may be in the last moment before it runs here, or be on its way
+ * again before anybody was told that it had come.
  */
-function mayHaveCome(last: LastAnswer | undefined): boolean {
+function hasCome({ moved, migrating, state }: Reading, last: LastAnswer | undefined): boolean {
+  const isOnItsWay = moved === "here" || moved === "stuck" || migrating;
+  if (!isOnItsWay || state.kind !== "ONLINE") return false;
   if (last === undefined || last.state.kind === "ONLINE") return false;
   return last.state.kind !== "OFFLINE" || !last.active;
 }

@@ -4,7 +4,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
-import { answerFacts, type FactSources } from "./answer-facts.ts";
+import { answerFacts, type FactSources, lastBeforeArrival } from "./answer-facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
@@ -111,7 +111,10 @@ export class Follower {
     const { resource } = record.registration;
     if (this.#parts.book.get(resource) !== record) return; // closed meanwhile
     this.#note(record, reading);
-    if (record.epoch === epoch) await this.#parts.migrations.note(guestOf(record), reading);
+    if (record.epoch === epoch) {
+      await this.#parts.migrations.note(guestOf(record), reading);
+      this.#parts.arrivals.note(resource, reading, lastBeforeArrival(record));
+    }
     this.#weigh(record, reading);
   }
 

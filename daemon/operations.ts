@@ -13,7 +13,7 @@ import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
-import { answerFacts, type FactSources, lastAnswerOf } from "./answer-facts.ts";
+import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "./answer-facts.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
@@ -90,6 +90,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
 async function noteReading(parts: OperationParts, record: ResourceRecord, reading: Reading): Promise<void> {
   parts.book.learn(record, reading);
   await parts.migrations.note(record.registration.attributes.guestName, reading);
+  parts.arrivals.note(record.registration.resource, reading, lastBeforeArrival(record));
 }
 
 /** Starts the guest, and from then on takes its end within the configured delay as a failed online. */
@@ -100,7 +101,7 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
     await parts.book.change(record, { stopping: false });
     return withResync(parts.engine, call, (onResynced) => onlineDurably(parts, call, onResynced, inTurn));
   });
-  parts.arrivals.over(record.registration.resource);
+  parts.arrivals.forget(record.registration.resource);
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
   record.awaited = { online: true, until: performance.now() + exitCode * 1000 + MONITOR_MS };
   parts.look(attributes.guestName);

@@ -18,7 +18,17 @@ export function answerByMigration(reading: Reading, facts: AnswerFacts): Answer 
     };
   }
   const record = facts.migration;
-  return record === undefined || !speaksOf(record, reading) ? undefined : byRecord(reading, record);
+  const isKnown = record !== undefined && speaksOf(record, reading);
+  return (isKnown ? byRecord(reading, record) : undefined) ?? ofReturn(reading, facts);
+}
+
+/**
+ * A guest that receives here and that the engine knows as ONLINE here has left and comes back before the engine was told:
+ * OFFLINE would be a fault, and the clean after it would break the migration.
+ */
+function ofReturn({ migrating, state, reason }: Reading, { lastAnswer }: AnswerFacts): Answer | undefined {
+  if (!migrating || state.kind !== "OFFLINE" || lastAnswer?.state.kind !== "ONLINE") return undefined;
+  return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it had left this host and comes back` };
 }
 
 /**
@@ -26,13 +36,14 @@ export function answerByMigration(reading: Reading, facts: AnswerFacts): Answer 
  * may have gone to another host without it.
  */
 function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
-  const { state, reason, active, source } = reading;
+  const { state, reason, active, source, migrating } = reading;
   const to = peer ?? "another host";
   const isGone = active === false;
+  const isAway = isGone || migrating; // what receives here is not here yet
   if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
   if (source === "emulator")
     return { state: UNKNOWN, reason: `${reason}; a migration of it to ${to} is recorded at ${at}` };
-  if (kind === "left" && isGone && state.kind === "OFFLINE")
+  if (kind === "left" && isAway && state.kind === "OFFLINE")
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };

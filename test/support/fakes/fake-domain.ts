@@ -1,4 +1,5 @@
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
+import type { TypedParam } from "../../../src/libvirt/structures.ts";
 
 /** States and reasons by libvirt's numbers. Source: libvirt-domain.h, virDomainState and its reasons. */
 export const CODE = {
@@ -64,6 +65,13 @@ export type Agent =
   | "refuses"
   | "busy";
 
+/** What was asked of libvirt for one migration. */
+export interface MigrationAsked {
+  readonly destinationUri: string;
+  readonly params: readonly TypedParam[];
+  readonly flags: number;
+}
+
 /** One domain of a fake libvirtd. */
 export class FakeDomain {
   readonly name: string;
@@ -72,6 +80,8 @@ export class FakeDomain {
   code: DomainStateCode = CODE.offUnknown;
   autostart = false;
   job: Job = "none";
+  /** Gone with its end. */
+  isTransient = false;
   /** What its job's statistics say beside the operation. */
   figures: ReadonlyMap<string, unknown> = new Map();
   /** The downtime that was set for its migration. */

@@ -8,8 +8,9 @@ import type {
   Limits,
 } from "../../../src/kvm/hypervisor.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import type { MigrationAsked } from "./fake-domain.ts";
 import { jobStatistics } from "./fake-job.ts";
-import type { FakeLibvirtd, MigrationAsked } from "./fake-libvirtd.ts";
+import type { FakeLibvirtd } from "./fake-libvirtd.ts";
 
 /** The binding's own limit of a call. */
 const CALL_MS = 30_000;

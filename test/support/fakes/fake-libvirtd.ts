@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { pause, throwIfAborted } from "../../../src/deadline.ts";
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import { ERROR_CODE, LibvirtCallError } from "../../../src/libvirt/errors.ts";
-import type { TypedParam } from "../../../src/libvirt/structures.ts";
 import { agentReply } from "./fake-agent.ts";
-import { CODE, EVENT, FakeDomain } from "./fake-domain.ts";
+import { CODE, EVENT, FakeDomain, type MigrationAsked } from "./fake-domain.ts";
 import { FakeHypervisor } from "./fake-hypervisor.ts";
 import { invalid, libvirtError } from "./libvirt-error.ts";
 
@@ -27,13 +26,6 @@ export interface EmulatorKeeper {
   lives(uuid: string): boolean;
 }
 
-/** What was asked of libvirt for one migration. */
-export interface MigrationAsked {
-  readonly destinationUri: string;
-  readonly params: readonly TypedParam[];
-  readonly flags: number;
-}
-
 /** A libvirtd without processes: domains, sessions, and the ways in which it fails. */
 export class FakeLibvirtd {
   /** Every call that was sent, by its name. */
@@ -54,6 +46,8 @@ export class FakeLibvirtd {
   readonly #domains = new Map<string, FakeDomain>();
   readonly #sessions = new Set<FakeHypervisor>();
   readonly #emulators: EmulatorKeeper | undefined;
+  /** UUIDs of domains whose emulators were seen alive. */
+  readonly #alive = new Set<string>();
   #isUp = true;
   #hung: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #lastId = 0;
@@ -90,6 +84,7 @@ export class FakeLibvirtd {
   async answer<T>(name: string, work: () => T | Promise<T>): Promise<T> {
     await this.#hung?.over;
     if (this.hanging.has(name)) await new Promise(() => undefined);
+    this.#noticeDeaths();
     return work();
   }
 
@@ -163,7 +158,7 @@ export class FakeLibvirtd {
     if (domain.starting !== undefined && this.startsBegin === "at once") domain.starting.abort();
     else if (!domain.isActive) throw invalid("destroy", "domain is not running");
     if (this.destroyMs > 0) await pause(this.destroyMs, NEVER);
-    await this.#emulators?.end(uuid);
+    await this.#endEmulator(uuid);
     this.#enter(domain, CODE.offDestroyed, EVENT.shutdownByHost, EVENT.stoppedDestroyed);
   }
 
@@ -250,7 +245,7 @@ export class FakeLibvirtd {
   ): Promise<void> {
     const domain = this.named(name);
     if (!domain.isActive) return;
-    await this.#emulators?.end(domain.uuid);
+    await this.#endEmulator(domain.uuid);
     this.#enter(domain, code, ...events);
   }
 
@@ -297,6 +292,20 @@ export class FakeLibvirtd {
     hung?.end();
     for (const domain of this.all()) {
       if (domain.isActive && this.#hasLost(domain)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
+    }
+  }
+
+  async #endEmulator(uuid: string): Promise<void> {
+    this.#alive.delete(uuid);
+    await this.#emulators?.end(uuid);
+  }
+
+  /** An emulator that was seen alive and is gone, by whatever hand. */
+  #noticeDeaths(): void {
+    for (const domain of this.all()) {
+      if (!domain.isActive || domain.starting !== undefined) continue;
+      if (!this.#hasLost(domain)) this.#alive.add(domain.uuid);
+      else if (this.#alive.delete(domain.uuid)) this.#enter(domain, CODE.offCrashed, EVENT.stoppedFailed);
     }
   }
 

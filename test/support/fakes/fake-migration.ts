@@ -24,7 +24,7 @@ export interface Durations {
 export function receive({ name, source, target }: Ends): void {
   source.named(name).job = "outgoing";
   if (!target.all().some((domain) => domain.name === name))
-    target.define(name, CODE.offUnknown, source.named(name).uuid);
+    target.define(name, CODE.offUnknown, source.named(name).uuid).isTransient = true;
   target.becomes(name, CODE.pausedMigrating, EVENT.startedMigrated);
   target.named(name).job = "refused";
 }
@@ -35,8 +35,9 @@ export function handOver({ name, source }: Ends): void {
   source.becomes(name, CODE.pausedMigrating, EVENT.suspendedMigrated);
 }
 
-/** The target runs. */
+/** The target runs, and keeps the definition. */
 export function takeOver({ name, target }: Ends): void {
+  target.named(name).isTransient = false;
   target.named(name).job = "none";
   target.becomes(name, CODE.migrated, EVENT.resumedMigrated);
 }
@@ -51,10 +52,14 @@ export async function letGo({ name, source }: Ends): Promise<void> {
 export async function giveUp({ name, source, target }: Ends): Promise<void> {
   const domain = source.named(name);
   domain.job = "none";
-  if (domain.code.state === CODE.pausedMigrating.state)
+  const { state, reason } = CODE.pausedMigrating;
+  if (domain.code.state === state && domain.code.reason === reason)
     source.becomes(name, CODE.migrationCanceled, EVENT.resumedMigrated);
+  const copy = target.all().find((one) => one.name === name);
+  if (copy === undefined) return;
   await target.end(name, CODE.offCrashed, EVENT.stoppedFailed);
-  target.undefine(name);
+  copy.job = "none";
+  if (copy.isTransient) target.undefine(name);
 }
 
 /** What a libvirtd does that is asked for migrations: all steps in their time, or the end of them when it is aborted. */
@@ -77,12 +82,24 @@ export function liveMigration(
         "operation aborted: migration out job: canceled by client",
       );
     }
+    if (!isActive(source, name) || !isActive(target, name)) {
+      await giveUp(ends);
+      throw failed("domain is not running");
+    }
     handOver(ends);
     await pause(handOverMs, NEVER);
+    if (!isActive(target, name)) {
+      await giveUp(ends);
+      throw failed("qemu unexpectedly closed the monitor");
+    }
     takeOver(ends);
     await pause(handOverMs, NEVER);
     await letGo(ends);
   };
+}
+
+function isActive(libvirtd: FakeLibvirtd, name: string): boolean {
+  return libvirtd.all().some((domain) => domain.name === name && domain.isActive);
 }
 
 /** What libvirt says to a migration that cannot be. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { AgentError } from "../../../src/agent-error.ts";
 import { orAbort, pause, throwIfAborted } from "../../../src/deadline.ts";
-import type { MigrationEnd } from "../../../src/migration.ts";
+import type { MigrationEnd, MigrationPlan } from "../../../src/migration.ts";
 import type {
   AgentAnswer,
   Finding,
@@ -14,6 +14,7 @@ import type {
 } from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { aReading, STOPPED } from "./fake-platform.ts";
+import { type MigrationCourse, ModelMigration } from "./model-migration.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -29,7 +30,11 @@ export interface ModelPlan {
   readonly shutdownMs: number | undefined;
   readonly destroyMs: number;
   readonly mood: Mood;
+  /** Without it the guest has nowhere to go. */
+  readonly migration?: MigrationCourse;
 }
+
+const NOWHERE: MigrationCourse = { transferMs: 0, handOverMs: 0, failures: [], takesOver: false };
 
 const READINGS: Readonly<Record<Mood, Reading>> = {
   well: aReading({ state: online(100), active: true }),
@@ -53,6 +58,9 @@ export class ModelPlatform implements Platform {
   isAlive = false;
   changes = 0;
   startsInFlight = 0;
+  /** Counts the times that it came to life here. */
+  runs = 0;
+  readonly migration: ModelMigration;
   readonly #plan: ModelPlan;
   readonly #turn: () => Promise<void>;
   #starts = 0;
@@ -64,11 +72,18 @@ export class ModelPlatform implements Platform {
   constructor(plan: ModelPlan, turn: () => Promise<void>) {
     this.#plan = plan;
     this.#turn = turn;
+    this.migration = new ModelMigration(plan.migration ?? NOWHERE, {
+      isAlive: () => this.isAlive,
+      isStarting: () => this.startsInFlight > 0 || this.#isStarting,
+      arrive: () => this.#appear("well"),
+      leave: () => this.#disappear(),
+      tell: () => this.#changed(),
+    });
   }
 
   /** True while nothing lives and no start that was asked can bring anything to life. */
   get isSurelyStopped(): boolean {
-    return !this.isAlive && this.startsInFlight === 0;
+    return !this.isAlive && this.startsInFlight === 0 && !this.migration.receives;
   }
 
   run(): Promise<void> {
@@ -77,7 +92,7 @@ export class ModelPlatform implements Platform {
 
   async read(_guest: string, signal: AbortSignal): Promise<Reading> {
     await this.#reach(signal);
-    const reading = this.isAlive ? READINGS[this.mood] : STOPPED;
+    const reading = this.migration.reading(this.mood === "well") ?? this.#plainReading();
     await orAbort(this.#turn(), signal);
     return reading;
   }
@@ -179,16 +194,22 @@ export class ModelPlatform implements Platform {
     if (this.isAlive) throw new AgentError("STILL_RUNNING", "its emulator still exists");
   }
 
-  migrate(): Promise<MigrationEnd> {
-    return Promise.reject(new AgentError("REFUSED", "the modelled guest has nowhere to go"));
+  async migrate(_guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd> {
+    if (this.#plan.migration === undefined) throw new AgentError("REFUSED", "it has nowhere to go");
+    await this.#reach(signal);
+    return this.migration.migrate(plan, signal);
   }
 
-  whereIs(): Promise<MigrationEnd> {
-    return Promise.resolve({ kind: "stayed", why: "the modelled guest has nowhere to go" });
+  async whereIs(_guest: string, _known: object, signal: AbortSignal): Promise<MigrationEnd | undefined> {
+    await orAbort(this.#turn(), signal);
+    if (this.isAway) return { kind: "doubtful", why: "libvirt is away" };
+    return this.migration.whereIs();
   }
 
-  refuseIfElsewhere(): Promise<void> {
-    return Promise.resolve();
+  async refuseIfElsewhere(_guest: string, signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+    const { isPeerAway, livesThere } = this.migration;
+    if (livesThere || isPeerAway) throw new AgentError("REFUSED", "it may be active on the other host");
   }
 
   askAgent(): Promise<AgentAnswer> {
@@ -217,11 +238,10 @@ export class ModelPlatform implements Platform {
 
   /** The emulator ends, by whatever hand. */
   die(): void {
-    if (!this.isAlive) return;
-    this.isAlive = false;
-    this.isSilent = false;
-    this.isBeingStopped = false;
-    this.#changed();
+    if (this.migration.receives) this.migration.endReceiving();
+    else if (!this.isAlive) return;
+    else this.migration.ended();
+    this.#disappear();
   }
 
   /** The hypervisor takes another view of the guest. */
@@ -238,19 +258,38 @@ export class ModelPlatform implements Platform {
       if (this.startsInFlight > 1) this.breaches.push("two starts are in flight");
       await this.#turn();
       // libvirt refuses to start what runs, which is no failure of the start
-      const runsAlready = this.isAlive;
+      const runsAlready = this.isAlive || this.migration.receives;
       if (!runsAlready) await pause(this.#plan.startMs, NEVER);
       this.startsInFlight -= 1;
       if (runsAlready) return;
       this.#starts += 1;
       if (this.#plan.startFails[this.#starts - 1] === true) throw new AgentError("REFUSED", "no memory");
       if (this.isAlive) this.breaches.push("a running guest is started");
-      this.isAlive = true;
-      this.mood = this.#plan.mood;
-      this.#changed();
+      if (this.migration.livesThere) this.breaches.push("a guest is started that lives on the other host");
+      this.migration.started();
+      this.#appear(this.#plan.mood);
     } finally {
       this.#pendingStart = undefined;
     }
+  }
+
+  #plainReading(): Reading {
+    return this.isAlive ? READINGS[this.mood] : STOPPED;
+  }
+
+  #appear(mood: Mood): void {
+    if (this.isAlive) this.breaches.push("the guest runs twice on this host");
+    this.isAlive = true;
+    this.runs += 1;
+    this.mood = mood;
+    this.#changed();
+  }
+
+  #disappear(): void {
+    this.isAlive = false;
+    this.isSilent = false;
+    this.isBeingStopped = false;
+    this.#changed();
   }
 
   async #reach(signal: AbortSignal): Promise<void> {

@@ -31,6 +31,8 @@ const STANDS_STILL = aReading({ state: online(100), active: true, migrating: tru
 
 const OFF_BEFORE = { state: OFFLINE, active: false } as const;
 
+const RECEIVES = aReading({ active: true, migrating: true, uuid: UUID });
+
 const NOTHING = undefined;
 
 function answer(reading: Reading, migration: MigrationRecord): ResourceState | undefined {
@@ -42,6 +44,10 @@ describe("what a migration record makes of a reading", () => {
     ["left", "off for a reason that libvirt has forgotten", LEFT, CRASHED, INTENTIONAL_OFFLINE],
     ["left", "not defined here", LEFT, STOPPED, INTENTIONAL_OFFLINE],
     ["left", "off as migrated", LEFT, MIGRATED, NOTHING],
+    ["left", "on its way back", LEFT, RECEIVES, INTENTIONAL_OFFLINE],
+    ["lost", "receiving all the same", LOST, RECEIVES, NOTHING],
+    ["moving", "on its way back", MOVING, RECEIVES, NOTHING],
+    ["doubtful", "on its way back", DOUBTFUL, RECEIVES, UNKNOWN],
     ["left", "saved", LEFT, SAVED, NOTHING],
     ["left", "back and running", LEFT, RUNS, NOTHING],
     ["left", "alive by its emulator alone", LEFT, BY_EMULATOR, UNKNOWN],
@@ -119,6 +125,28 @@ describe("a guest that arrives", () => {
     const facts = { stopping: false, arriving: true, lastAnswer: OFF_BEFORE, migration: LEFT };
 
     expect(answerOf(ARRIVED, facts)).toMatchObject({ state: OFFLINE, isArriving: true });
+  });
+});
+
+describe("a guest that comes back before the engine was told that it had left", () => {
+  it.each([undefined, MOVING, LEFT, LOST])("is no fault, whatever is recorded of it: %#", (migration) => {
+    const lastAnswer = { state: online(100), active: true } as const;
+    const told = answerOf(RECEIVES, { stopping: false, lastAnswer, migration });
+
+    expect(told.state).toEqual(INTENTIONAL_OFFLINE);
+  });
+
+  it("says why", () => {
+    const lastAnswer = { state: online(100), active: true } as const;
+
+    expect(answerOf(RECEIVES, { stopping: false, lastAnswer }).reason).toBe(
+      "told by the test; it had left this host and comes back",
+    );
+  });
+
+  it("is OFFLINE where the engine does not know it as ONLINE", () => {
+    expect(answerOf(RECEIVES, { stopping: false, lastAnswer: OFF_BEFORE }).state).toEqual(OFFLINE);
+    expect(answerOf(RECEIVES, { stopping: false }).state).toEqual(OFFLINE);
   });
 });
 

@@ -92,11 +92,19 @@ describe("answerOf a guest that is migrating, stopped, or not readable", () => {
     ...LASTS.map(([when, some]) => [`${when}, stopping`, { ...some, stopping: true }] as const),
   ];
 
-  it.each(facts)("tells a migrating guest as the table has it, %s", (_when, some) => {
-    for (const state of STATES) {
-      expect(answerOf({ ...alive(state), migrating: true }, some).state).toEqual(state);
-    }
-  });
+  it.each(facts)(
+    "tells a migrating guest as the table has it, and one that comes back as no fault, %s",
+    (_when, some) => {
+      const isKnown = some.lastAnswer?.state.kind === "ONLINE";
+      for (const state of STATES) {
+        const comesBack = isKnown && state.kind === "OFFLINE";
+
+        expect(answerOf({ ...alive(state), migrating: true }, some).state).toEqual(
+          comesBack ? INTENTIONAL_OFFLINE : state,
+        );
+      }
+    },
+  );
 
   it.each(facts)("tells a guest without an emulator as the table has it, %s", (_when, some) => {
     for (const state of [OFFLINE, INTENTIONAL_OFFLINE, UNKNOWN]) {

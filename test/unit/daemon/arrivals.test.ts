@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { answerFacts, lastAnswerOf } from "../../../daemon/answer-facts.ts";
+import { answerFacts, lastAnswerOf, lastBeforeArrival } from "../../../daemon/answer-facts.ts";
 import { Arrivals } from "../../../daemon/arrivals.ts";
 import { MigrationBook } from "../../../daemon/migration-book.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
@@ -40,8 +40,10 @@ afterEach(async () => {
   clock.stop();
 });
 
-function isArriving(resource = "vm1"): boolean {
-  return arrivals.isArriving(resource, ARRIVED, WAS_OFF);
+/** Whether a guest is held back of which this is the reading at hand. */
+function isArriving(resource = "vm1", reading = ARRIVED): boolean {
+  arrivals.note(resource, reading, WAS_OFF);
+  return arrivals.isArriving(resource, reading, WAS_OFF);
 }
 
 describe("a guest that comes by migration", () => {
@@ -110,6 +112,13 @@ describe("a guest that comes by migration", () => {
     expect(log.count("guest has arrived by migration, online once the system it left is told")).toBe(1);
   });
 
+  it("is held back by an answer before anything is noted of it, and looks at nothing for that", async () => {
+    expect(arrivals.isArriving("vm1", ARRIVED, WAS_OFF)).toBe(true);
+    await clock.settle();
+
+    expect(engine.asked).toBe(0);
+  });
+
   it("arrives apart for each of its resources", async () => {
     engine.elsewhere.set("vm1", ["node1"]);
     expect(isArriving("vm1")).toBe(true);
@@ -125,7 +134,7 @@ describe("a guest that comes by migration", () => {
     isArriving();
     await clock.settle();
     expect(isArriving()).toBe(false);
-    arrivals.isArriving("vm1", aReading({ moved: "away" }), WAS_OFF);
+    isArriving("vm1", aReading({ moved: "away" }));
     engine.elsewhere.set("vm1", ["node1"]);
 
     expect(isArriving()).toBe(true);
@@ -134,7 +143,7 @@ describe("a guest that comes by migration", () => {
   it("is not told of when it goes while it is waited for", async () => {
     engine.elsewhere.set("vm1", ["node1"]);
     isArriving();
-    arrivals.isArriving("vm1", aReading({ moved: "away" }), WAS_OFF);
+    isArriving("vm1", aReading({ moved: "away" }));
     await clock.advance(20_000);
 
     expect(over).toEqual([]);
@@ -146,11 +155,24 @@ describe("a guest that stands still in the moment before it runs here", () => {
   it("arrives already", async () => {
     engine.elsewhere.set("vm1", ["node1"]);
     const stands = aReading({ state: online(20), active: true, moved: "stuck" });
-    expect(arrivals.isArriving("vm1", stands, WAS_OFF)).toBe(true);
+    expect(isArriving("vm1", stands)).toBe(true);
     await clock.settle();
     expect(isArriving()).toBe(true);
 
     expect(engine.asked).toBe(1);
+  });
+});
+
+describe("a guest that goes on before the engine was told that it had come", () => {
+  it("is not told as ONLINE in the moment in which it stands still for that", async () => {
+    engine.elsewhere.set("vm1", ["node1"]);
+    const leaves = aReading({ state: online(100), active: true, migrating: true });
+    isArriving();
+    expect(isArriving("vm1", leaves)).toBe(true);
+    await clock.advance(10_000);
+
+    expect(over).toEqual(["vm1"]);
+    expect(log.count("guest has arrived by migration, online once the system it left is told")).toBe(1);
   });
 });
 
@@ -161,6 +183,7 @@ describe("a guest that did not come since the engine was told of it", () => {
     ["was never told of", undefined],
     ["is faulted here by a policy, for instance by a lost heartbeat", { state: OFFLINE, active: true }],
   ] as const)("does not arrive when it %s", async (_what, last) => {
+    arrivals.note("vm1", ARRIVED, last);
     expect(arrivals.isArriving("vm1", ARRIVED, last)).toBe(false);
     await clock.settle();
 
@@ -181,28 +204,51 @@ describe("a guest that did not come since the engine was told of it", () => {
       aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended: "paused" }),
     ],
   ])("does not arrive when it %s", (_what, reading) => {
-    expect(arrivals.isArriving("vm1", reading, WAS_OFF)).toBe(false);
+    expect(isArriving("vm1", reading)).toBe(false);
   });
 });
 
 describe("a guest that the engine itself brought online here", () => {
+  function brought(untilMs: number) {
+    const book = new ResourceBook(new MemoryStore(), log);
+    const record = book.open("vm1", attributesOfGuest("web1"));
+    book.told(record, WAS_OFF);
+    record.awaited = { online: true, until: performance.now() + untilMs };
+    return { book, record };
+  }
+
+  it.each([
+    ["has come", ARRIVED],
+    [
+      "goes already before its first monitor",
+      aReading({ state: online(100), active: true, migrating: true }),
+    ],
+  ])("did not come since, though it %s", (_what, reading) => {
+    const { record } = brought(15_000);
+    arrivals.note("vm1", reading, lastBeforeArrival(record));
+
+    expect(arrivals.isArriving("vm1", reading, lastBeforeArrival(record))).toBe(false);
+  });
+
   it("is not waited for any longer, and nobody is warned", async () => {
     engine.elsewhere.set("vm1", ["node1"]);
     isArriving();
     await clock.settle();
-    arrivals.over("vm1");
-    expect(isArriving()).toBe(false);
+    arrivals.forget("vm1");
     await clock.advance(20_000);
 
     expect(log.messages("warn")).toEqual([]);
     expect(over).toEqual([]);
   });
 
-  it("is ONLINE at once when nobody had seen it arrive", () => {
-    engine.elsewhere.set("vm1", ["node1"]);
-    arrivals.over("vm1");
+  it("may come since when its monitor has told of it, or never came", async () => {
+    const { book, record } = brought(15_000);
+    book.told(record, WAS_OFF);
+    expect(lastBeforeArrival(record)).toEqual(WAS_OFF);
+    const late = brought(15_000).record;
+    await clock.advance(15_000);
 
-    expect(isArriving()).toBe(false);
+    expect(lastBeforeArrival(late)).toEqual(WAS_OFF);
   });
 });
 

@@ -129,6 +129,7 @@ describe("a guest that stands still on the host to which it comes", () => {
   it("is arriving: in a moment it may run, while the source is still ONLINE", async () => {
     engine.elsewhere.set("web1_res", ["node1"]);
     const was = { state: OFFLINE, active: false };
+    facts.arrivals.note("web1_res", STUCK, was);
 
     expect(facts.arrivals.isArriving("web1_res", STUCK, was)).toBe(true);
     await clock.advance(1000);
@@ -143,7 +144,7 @@ describe("a guest that stands still on the host to which it comes", () => {
 
   it("is told with the systems that were ONLINE when last they were heard of", async () => {
     engine.elsewhere.set("web1_res", ["node1"]);
-    facts.arrivals.isArriving("web1_res", STUCK, { state: OFFLINE, active: false });
+    facts.arrivals.note("web1_res", STUCK, { state: OFFLINE, active: false });
     await clock.advance(5000);
     engine.trouble = new AgentError("TIMED_OUT", "hares did not answer");
     await clock.advance(6000);
