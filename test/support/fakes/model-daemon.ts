@@ -13,7 +13,7 @@ import { factSources } from "./fact-sources.ts";
 import { MemoryMigrations } from "./memory-migrations.ts";
 import { MemoryStore } from "./memory-store.ts";
 
-const INTERVAL_MS = 5000;
+const intervalMs = () => 5000;
 
 interface ModelDaemonParts {
   readonly platform: Platform;
@@ -87,7 +87,6 @@ export class ModelDaemon {
     const onOver = () => look("web1");
     const facts = factSources({ engine, log, store: this.#migrations, onOver, signal });
     const { migrations } = facts;
-    const intervalMs = () => INTERVAL_MS;
     const follower = new Follower({ platform, book, ...facts, prober, intervalMs, log });
     const told = (resource: string, code: number) => prober.told(resource, code);
     const queue = new GuestQueue();

@@ -20,9 +20,9 @@ export interface MigrationCourse {
 
 /** The modelled guest on this host. */
 export interface ModelledGuest {
-  isAlive(): boolean;
+  readonly isAlive: () => boolean;
   /** A start is under way, which keeps the guest from arriving. */
-  isStarting(): boolean;
+  readonly isStarting: () => boolean;
   arrive(): void;
   leave(): void;
   /** The hypervisor tells that something happened. */
@@ -149,8 +149,7 @@ export class ModelMigration {
 
   /** The guest comes from the other host. */
   async fetch(): Promise<void> {
-    const { isAlive, isStarting } = this.#guest;
-    if (this.#stage !== "none" || !this.livesThere || isAlive() || isStarting() || this.isPeerAway) return;
+    if (!this.#canCome()) return;
     const failure = this.#course.failures[this.#migrations];
     this.#migrations += 1;
     if (!(await this.#during("receives", this.#course.transferMs, NEVER))) return;
@@ -176,6 +175,11 @@ export class ModelMigration {
     }
     await pause(ms, signal);
     return this.#stage === stage;
+  }
+
+  #canCome(): boolean {
+    const { isAlive, isStarting } = this.#guest;
+    return this.#stage === "none" && this.livesThere && !isAlive() && !isStarting() && !this.isPeerAway;
   }
 
   #refuse(): void {

@@ -137,7 +137,11 @@ export class ModelRun {
         this.#restartedAtMs = performance.now();
         this.#daemon.restart();
         return;
-      default:
+      case "peer away":
+      case "online there":
+      case "goes by hand":
+      case "comes by hand":
+      case "dies there":
         this.#migration(happening);
     }
   }

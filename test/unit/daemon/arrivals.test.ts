@@ -209,14 +209,6 @@ describe("a guest that did not come since the engine was told of it", () => {
 });
 
 describe("a guest that the engine itself brought online here", () => {
-  function brought(untilMs: number) {
-    const book = new ResourceBook(new MemoryStore(), log);
-    const record = book.open("vm1", attributesOfGuest("web1"));
-    book.told(record, WAS_OFF);
-    record.awaited = { online: true, until: performance.now() + untilMs };
-    return { book, record };
-  }
-
   it.each([
     ["has come", ARRIVED],
     [
@@ -288,3 +280,11 @@ describe("what is remembered of an answer", () => {
     }
   });
 });
+
+function brought(untilMs: number) {
+  const book = new ResourceBook(new MemoryStore(), log);
+  const record = book.open("vm1", attributesOfGuest("web1"));
+  book.told(record, WAS_OFF);
+  record.awaited = { online: true, until: performance.now() + untilMs };
+  return { book, record };
+}
