@@ -98,7 +98,7 @@ export class Transport {
   }
 
   #reasonOf(error: unknown, what: string): AgentError {
-    const say = (code: "PROTOCOL" | "PLATFORM_DOWN", words: string) =>
+    const say = (code: "PROTOCOL" | "PLATFORM_DOWN" | "CANCELLED", words: string) =>
       new AgentError(code, `${what}: ${words}`, { cause: error });
     if (error instanceof errors.ResponseExceededMaxSizeError)
       return say("PROTOCOL", `its answer is larger than ${this.#settings.answerBytes} bytes`);
@@ -106,6 +106,8 @@ export class Transport {
       return say("PROTOCOL", "what answers does not speak HTTP as it should");
     if (error instanceof TypeError && "code" in error && error.code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       return say("PROTOCOL", "its answer is no UTF-8 text");
+    if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError)
+      return say("CANCELLED", "the connection to RHEV-M is being closed");
     return say("PLATFORM_DOWN", `the connection broke (${codeOf(error)})`);
   }
 }
