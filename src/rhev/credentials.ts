@@ -1,5 +1,8 @@
 import { type PasswordSource, readPassword } from "./password.ts";
 
+/** Passes that the engine gave out and that are remembered for hide: a few, as a session seldom is renewed. */
+const PASSES_AT_MOST = 4;
+
 /** Stands for a secret in a text. */
 const HIDDEN = "***";
 
@@ -11,6 +14,7 @@ export class Credentials {
   readonly #user: string;
   readonly #source: () => PasswordSource;
   #password: string | undefined;
+  #passes: readonly string[] = [];
 
   /** @param source asked at each reading, so that a reload takes effect */
   constructor(user: string, source: () => PasswordSource) {
@@ -47,12 +51,18 @@ export class Credentials {
     this.#password = undefined;
   }
 
-  /** The text without the password, should a foreign answer have repeated it. */
+  /** Remembers a session or token that must not show either. */
+  keepSecret(pass: string): void {
+    if (this.#passes.includes(pass)) return;
+    this.#passes = [pass, ...this.#passes].slice(0, PASSES_AT_MOST);
+  }
+
+  /** The text without secrets, should a foreign answer have repeated one. */
   hide(text: string): string {
     const password = this.#password;
-    if (password === undefined) return text;
-    const encoded = Buffer.from(`${this.#user}:${password}`, "utf8").toString("base64");
-    return text.replaceAll(encoded, HIDDEN).replaceAll(password, HIDDEN);
+    const encoded = Buffer.from(`${this.#user}:${password ?? ""}`, "utf8").toString("base64");
+    const secrets = password === undefined ? this.#passes : [encoded, password, ...this.#passes];
+    return secrets.reduce((hidden, secret) => hidden.replaceAll(secret, HIDDEN), text);
   }
 
   async #read(signal: AbortSignal): Promise<string> {

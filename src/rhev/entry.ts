@@ -95,11 +95,13 @@ async function entryOf(
   const asked = { what, isWrite: false, bytesAtMost: settings.answerBytes, notFound: undefined, hide };
   if (answer.status === 401) throw loginRefused(settings);
   const api = apiRootOf(await documentOf(answer, asked), what);
+  const cookie = sessionCookieOf(answer);
+  if (cookie !== undefined) credentials.keepSecret(cookie);
   return {
     root,
     version: api.version ?? version,
     product: api.product,
     release: api.release,
-    pass: pass.kind === "token" ? pass : { kind: "session", cookie: sessionCookieOf(answer) },
+    pass: pass.kind === "token" ? pass : { kind: "session", cookie },
   };
 }

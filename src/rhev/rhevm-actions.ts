@@ -115,7 +115,18 @@ export class RhevmActions {
     const correlationId = newCorrelationId();
     const path = `${resource}/${verb}`;
     const answer = await this.#session.write({ method: "POST", path, body, correlationId, notFound }, signal);
-    return acceptedOf(readReply(answer, path), path, correlationId);
+    return this.#accepted(readReply(answer, path), path, correlationId);
+  }
+
+  /** The engine may answer 200 and say in the document that it failed. */
+  #accepted({ status, fault, power }: ActionReply, path: string, correlationId: string): Accepted {
+    if (status === "failed" || fault !== undefined) {
+      const words = fault === undefined ? "no reason given" : this.#session.hide(faultText(fault));
+      throw new AgentError("REFUSED", `${path}: RHEV-M refused: ${words}`);
+    }
+    if (status === undefined)
+      throw outcomeUnknown(path, new AgentError("PROTOCOL", `${path}: the answer names no status`));
+    return { correlationId, status, power };
   }
 }
 
@@ -125,17 +136,6 @@ function readReply(answer: Parameters<typeof actionReplyOf>[0], path: string): A
   } catch (error) {
     throw error instanceof AgentError ? outcomeUnknown(path, error) : error;
   }
-}
-
-/** The engine may answer 200 and say in the document that it failed. */
-function acceptedOf({ status, fault, power }: ActionReply, path: string, correlationId: string): Accepted {
-  if (status === "failed" || fault !== undefined) {
-    const words = fault === undefined ? "no reason given" : faultText(fault);
-    throw new AgentError("REFUSED", `${path}: RHEV-M refused: ${words}`);
-  }
-  if (status === undefined)
-    throw outcomeUnknown(path, new AgentError("PROTOCOL", `${path}: the answer names no status`));
-  return { correlationId, status, power };
 }
 
 /** At most 36 characters are kept by the engine. */

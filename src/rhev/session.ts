@@ -34,8 +34,10 @@ export interface Write extends Question {
 }
 
 /** Either of them. */
-interface Asking extends Question, Partial<Omit<Write, "method">> {
+interface Asking extends Question {
   readonly method: "GET" | Write["method"];
+  readonly body?: string;
+  readonly correlationId?: string;
 }
 
 /** A log-in is up to four requests, and may start the password's command. */
@@ -102,6 +104,11 @@ export class RhevmSession {
     return this.#ask(write, signal);
   }
 
+  /** A foreign text without what this session keeps secret. */
+  hide(text: string): string {
+    return this.#parts.credentials.hide(text);
+  }
+
   /** The password is read anew, and tried even if it was refused a moment ago. */
   renewPassword(): void {
     this.#parts.credentials.forget();
@@ -124,7 +131,7 @@ export class RhevmSession {
   }
 
   async #ask(question: Asking, signal: AbortSignal): Promise<XmlElement> {
-    const { settings, credentials } = this.#parts;
+    const { settings } = this.#parts;
     const { entry, answer } = await this.#exchange(question, signal);
     const path = `${entry.root}${question.path.replace(/[?;].*$/, "")}`;
     return documentOf(answer, {
@@ -132,7 +139,7 @@ export class RhevmSession {
       isWrite: question.method !== "GET",
       bytesAtMost: settings.answerBytes,
       notFound: question.notFound,
-      hide: (text) => credentials.hide(text),
+      hide: (text) => this.hide(text),
     });
   }
 
@@ -179,6 +186,7 @@ export class RhevmSession {
   #follow(answer: HttpAnswer): void {
     const cookie = sessionCookieOf(answer);
     if (cookie === undefined || answer.status === 401 || this.#entry?.pass.kind !== "session") return;
+    this.#parts.credentials.keepSecret(cookie);
     this.#entry = { ...this.#entry, pass: { kind: "session", cookie } };
   }
 

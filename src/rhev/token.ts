@@ -39,7 +39,10 @@ export async function requestToken(
   const what = `POST ${settings.url.origin}${TOKEN_PATH}`;
   const fields = fieldsOf(answer);
   const token = fields?.["access_token"];
-  if (answer.status === 200 && typeof token === "string" && /^[\x21-\x7e]{1,8192}$/.test(token)) return token;
+  if (answer.status === 200 && typeof token === "string" && /^[\x21-\x7e]{1,8192}$/.test(token)) {
+    credentials.keepSecret(token);
+    return token;
+  }
   if (answer.status === 404)
     throw new AgentError(
       "BAD_ATTRIBUTE",
