@@ -45,8 +45,10 @@ export class PlatformByEnvironment implements Platform {
 
   /** One environment that cannot be read hides the guests of no other; it tells of its trouble itself. */
   async readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
-    const byPlatform = Map.groupBy(guests, (guest) => this.#of(guest));
-    const reads = [...byPlatform].map(([platform, its]) => platform.readAll(its, signal));
+    const reads = this.#all()
+      .map((platform) => ({ platform, its: guests.filter((guest) => this.#of(guest) === platform) }))
+      .filter(({ its }) => its.length > 0)
+      .map(({ platform, its }) => platform.readAll(its, signal));
     const results = await Promise.allSettled(reads);
     const failed = results.filter((result) => result.status === "rejected");
     if (failed[0] !== undefined && failed.length === results.length) throw failed[0].reason;
