@@ -6,7 +6,7 @@ import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runGuestMigrated } from "./guest-migrated.ts";
-import { type Call, type OperationParts, requireKvm } from "./operations.ts";
+import { type Call, type OperationParts, refuseMixedEnvironments } from "./operations.ts";
 import { vmConfigSync } from "./vmconfigsync.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
@@ -68,11 +68,17 @@ export async function runAction(
 }
 
 /** As every request with tuples does, an action refreshes the resource's registration. */
-function callOf({ book }: OperationParts, request: ActionRequest, budget: number, log: Log): ActionCall {
+function callOf(
+  { book, passwords }: OperationParts,
+  request: ActionRequest,
+  budget: number,
+  log: Log,
+): ActionCall {
   const { resource, tuples, args } = request;
   const record = book.refresh(resource, parseAttributes(resource, tuples));
   const { attributes } = record.registration;
-  requireKvm(resource, attributes);
+  passwords.note(attributes, tuples);
+  refuseMixedEnvironments(book, resource, attributes);
   return { record, attributes, budgetMs: budget, log: log.child({ guest: attributes.guestName }), args };
 }
 

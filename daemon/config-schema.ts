@@ -69,6 +69,32 @@ const heartbeat = z.strictObject({
   lossS: seconds(1, 3600).default(60),
 });
 
+const rhev = z
+  .strictObject({
+    auth: z.enum(["basic", "oauth"]).default("basic"),
+    caFile: path.optional(),
+    fingerprints: z.array(z.string().max(128)).min(1).max(8).optional(),
+    passwordCommand: z.array(z.string().min(1).max(4095)).min(1).max(32).optional(),
+    passwordCredential: z
+      .string()
+      .regex(/^[\w.-]{1,255}$/, "must be the name of a credential")
+      .optional(),
+    passwordFile: path.optional(),
+    host: z.string().min(1).max(255).optional(),
+    hosts: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).default({}),
+    connectTimeoutS: seconds(1, 60).default(5),
+    answerTimeoutS: seconds(1, 60).default(10),
+  })
+  .refine(
+    ({ caFile, fingerprints }) => caFile === undefined || fingerprints === undefined,
+    "takes caFile or fingerprints, not both",
+  )
+  .refine(
+    ({ passwordCommand, passwordCredential, passwordFile }) =>
+      [passwordCommand, passwordCredential, passwordFile].filter((one) => one !== undefined).length <= 1,
+    "takes one of passwordCommand, passwordCredential and passwordFile",
+  );
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
@@ -92,6 +118,7 @@ export const configSchema = z.strictObject({
   peers: peers.default({}),
   sync: sync.prefault({}),
   heartbeat: heartbeat.prefault({}),
+  rhev: rhev.prefault({}),
   limits: limits.prefault({}),
 });
 

@@ -2,11 +2,13 @@ import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
+import { type Attributes, type Environment, environmentOf } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import type { Platform } from "../src/platform.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { EncryptedPasswords } from "./encrypted-passwords.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
@@ -24,10 +26,20 @@ import { createViews } from "./views.ts";
 /** The state directory is waited for this long at the start. */
 const LOAD_MS = 10_000;
 
+/** What platforms ask of the guests that are kept. */
+export interface KeptGuests {
+  readonly environmentOf: (guest: string) => Environment;
+  readonly infoOf: (guest: string) => Attributes["rhevmInfo"] | undefined;
+  readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** Whether the engine was told last that it is ONLINE here. */
+  readonly wasOnlineHere: (guest: string) => boolean;
+}
+
 export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
   readonly config: () => Config;
-  readonly platform: Platform;
+  /** Makes the platform over what is known of the guests. */
+  readonly platform: (kept: KeptGuests) => Platform;
   readonly log: Logger;
 }
 
@@ -37,7 +49,8 @@ export interface DaemonParts {
  *
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
-export async function runDaemon({ config, platform, log }: DaemonParts, signal: AbortSignal): Promise<void> {
+export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
+  const { config, log } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -45,6 +58,8 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
   const migrations = new MigrationBook(migrationStore(stateDirectory, log), bootId(), log);
 
   const engine = haresEngine(() => haresOptions(config()));
+  const passwords = new EncryptedPasswords(engine, book);
+  const platform = parts.platform(keptGuests(book, passwords));
   const prober = new Prober(engine, log, ending.signal);
   const intervalMs = () => config().monitorIntervalS * 1000;
   const look = (guest: string) => void follower.look(guest, ending.signal);
@@ -65,7 +80,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     siteOf: (system: string) => siteOf(config(), system),
   };
   const dispatcher = new Dispatcher(
-    { platform, engine, book, migrations, arrivals, queue, systems, look, told },
+    { platform, engine, book, migrations, arrivals, queue, systems, passwords, look, told },
     log,
     ending.signal,
   );
@@ -110,6 +125,19 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");
+}
+
+function keptGuests(book: ResourceBook, passwords: EncryptedPasswords): KeptGuests {
+  const registrationOf = (guest: string) => book.ofGuest(guest)[0]?.registration;
+  return {
+    environmentOf: (guest) => {
+      const registration = registrationOf(guest);
+      return registration === undefined ? "kvm" : environmentOf(registration.attributes);
+    },
+    infoOf: (guest) => registrationOf(guest)?.attributes.rhevmInfo,
+    encryptedPassword: (url, user, signal) => passwords.of(url, user, signal),
+    wasOnlineHere: (guest) => registrationOf(guest)?.lastAnswer?.state.kind === "ONLINE",
+  };
 }
 
 /** Tells one boot of this host from another. Source: proc(5), random(4). */

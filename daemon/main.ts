@@ -4,11 +4,15 @@ import { KvmPlatform } from "../src/kvm/platform.ts";
 import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../src/kvm/session.ts";
 import type { KvmSettings } from "../src/kvm/settings.ts";
 import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
+import { readOwnIdentity } from "../src/rhev/own-identity.ts";
+import { RhevPlatform } from "../src/rhev/platform.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
-import { runDaemon } from "./daemon.ts";
+import { type KeptGuests, runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { createLogger } from "./logger.ts";
+import { PlatformByEnvironment } from "./platform-by-environment.ts";
+import { rhevProblems, rhevSettings } from "./rhev-settings.ts";
 import { fixedKeysChanged, peerUris } from "./settings.ts";
 import { packageVersion } from "./version.ts";
 
@@ -79,14 +83,24 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     openTimeoutMs: libvirt.openTimeoutS * 1000,
     keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
   };
-  const platform = new KvmPlatform({
+  const kvm = new KvmPlatform({
     open: sessionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
     openPeer: peerOpener(patience, log),
     settings: settingsInForce(() => inForce.config, libvirt),
     log,
   });
   try {
-    await runDaemon({ config: () => inForce.config, platform, log }, stop.signal);
+    const config = () => inForce.config;
+    const platform = (kept: KeptGuests) => {
+      const rhev = new RhevPlatform({
+        ...kept,
+        settings: () => rhevSettings(config()),
+        identity: readOwnIdentity,
+        log,
+      });
+      return new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf: kept.environmentOf });
+    };
+    await runDaemon({ config, platform, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
@@ -95,7 +109,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
 }
 
 function load(command: RunCommand): Config {
-  return loadConfig(command.config, command.overrides, [checkStates, checkUris]);
+  return loadConfig(command.config, command.overrides, [checkStates, checkUris, rhevProblems]);
 }
 
 /** The table of states is the platform's own, so its words are checked here. */

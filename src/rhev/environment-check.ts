@@ -20,15 +20,21 @@ export async function checkEnvironment(
   const warn = (text: string) => findings.push({ level: "warn", text });
 
   const cluster = clusters.find(({ name }) => name === rhevmInfo.cluster);
-  if (rhevmInfo.cluster === undefined) warn("RHEVMInfo Cluster is not set: guests of one name cannot be told apart");
-  else if (cluster === undefined) warn(`RHEV-M has no cluster ${rhevmInfo.cluster}, which RHEVMInfo Cluster names`);
+  if (rhevmInfo.cluster === undefined)
+    warn("RHEVMInfo Cluster is not set: guests of one name cannot be told apart");
+  else if (cluster === undefined)
+    warn(`RHEV-M has no cluster ${rhevmInfo.cluster}, which RHEVMInfo Cluster names`);
   if (own.kind !== "found") warn(own.reason);
   else if (cluster !== undefined && own.host.clusterId !== cluster.id)
-    warn(`this host, ${nameOfHost(own.host)}, is in another cluster of RHEV-M than RHEVMInfo Cluster, ${cluster.name}`);
+    warn(
+      `this host, ${nameOfHost(own.host)}, is in another cluster of RHEV-M than RHEVMInfo Cluster, ${cluster.name}`,
+    );
   const named = vms.filter(({ name }) => name === guest);
   const vm = named.find(({ clusterId }) => clusterId === cluster?.id) ?? named[0];
   if (vm === undefined) warn(`RHEV-M knows no VM ${guest}, or does not show it to RHEVMInfo's User`);
   if (vm?.isHighlyAvailable === true)
-    warn("RHEV-M's own high availability is on for this guest: RHEV-M may start it where the cluster does not expect it");
+    warn(
+      "RHEV-M's own high availability is on for this guest: RHEV-M may start it where the cluster does not expect it",
+    );
   return findings;
 }

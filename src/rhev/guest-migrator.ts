@@ -138,7 +138,10 @@ function endOf({ vm, hosts, reading }: GuestSight, own: RhevHost | undefined): M
 }
 
 function doubt(why: string): MigrationEnd {
-  return { kind: "doubtful", why: `${why}; its host in RHEV-M (Administration Portal, Virtual Machines) decides` };
+  return {
+    kind: "doubtful",
+    why: `${why}; its host in RHEV-M (Administration Portal, Virtual Machines) decides`,
+  };
 }
 
 /** The host of RHEV-M that a system of the cluster is: configured, or of the same name. */
@@ -158,7 +161,11 @@ function targetAmong(
   if (host === undefined)
     throw refusal(guest, system, `RHEV-M has no host ${word}: name it in rhev.hosts.${system}`);
   if (second !== undefined)
-    throw refusal(guest, system, `several hosts of RHEV-M may be it: name the right one in rhev.hosts.${system}`);
+    throw refusal(
+      guest,
+      system,
+      `several hosts of RHEV-M may be it: name the right one in rhev.hosts.${system}`,
+    );
   return host;
 }
 
@@ -172,9 +179,11 @@ function refuseUnlessMovable(
   const refuse = (why: string) => refusal(guest, nameOfHost(target), why);
   if (reading.active !== true) throw refuse(`it does not run here: ${reading.reason}`);
   if (vm.status === "migrating") throw refuse("it is migrating already");
-  if (vm.status !== "up" && vm.status !== "powering_up") throw refuse(`its state does not allow it: ${reading.reason}`);
+  if (vm.status !== "up" && vm.status !== "powering_up")
+    throw refuse(`its state does not allow it: ${reading.reason}`);
   if (target.id === own.id) throw refuse("it is this host itself");
-  if (target.status !== "up") throw refuse(`RHEV-M has that host as ${target.status ?? "unknown"} and not as up`);
+  if (target.status !== "up")
+    throw refuse(`RHEV-M has that host as ${target.status ?? "unknown"} and not as up`);
   if (target.clusterId !== own.clusterId) throw refuse("that host belongs to another cluster of RHEV-M");
   if (vm.affinity === "pinned") throw refuse("RHEV-M has it pinned to its host");
   if (vm.affinity === "user_migratable")

@@ -39,7 +39,8 @@ export class GuestReader {
   /** @throws {AgentError} BAD_ATTRIBUTE when no engine is named for it */
   managerOf(guest: string): Manager {
     const info = this.#parts.infoOf(guest);
-    if (info === undefined) throw new AgentError("REFUSED", `guest ${guest} is kept by no resource of RHEV-M`);
+    if (info === undefined)
+      throw new AgentError("REFUSED", `guest ${guest} is kept by no resource of RHEV-M`);
     return this.#parts.managers.of(guest, info);
   }
 

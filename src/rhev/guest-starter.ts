@@ -37,7 +37,11 @@ export class GuestStarter {
     const before = await reader.sight(guest, signal);
     if (before.reading.active !== true) {
       const host = refuseUnlessStartable(guest, before);
-      await this.#ask(guest, () => reader.managerOf(guest).actions.startVm(before.vm.id, host, signal), signal);
+      await this.#ask(
+        guest,
+        () => reader.managerOf(guest).actions.startVm(before.vm.id, host, signal),
+        signal,
+      );
       await this.#follow(guest, signal);
     }
     memories.of(guest).startedHere = true;
@@ -63,7 +67,10 @@ export class GuestStarter {
     } catch (error) {
       if (!hasCode(error, "OUTCOME_UNKNOWN")) throw error;
       throwIfAborted(signal);
-      this.#parts.log.warn({ guest, err: error }, "answer of RHEV-M to a start is lost, the guest is watched");
+      this.#parts.log.warn(
+        { guest, err: error },
+        "answer of RHEV-M to a start is lost, the guest is watched",
+      );
     } finally {
       this.#parts.reader.managerOf(guest).poller.invalidate(guest);
     }

@@ -61,9 +61,7 @@ export class GuestStopper {
       const { vm, reading } = await reader.sight(guest, signal);
       if (reading.active === false || vm.status === "powering_down") return;
       if (reading.active === true && vm.status === "up") {
-        await this.#send(guest, () =>
-          reader.managerOf(guest).actions.shutDownVm(vm.id, REASON, signal),
-        );
+        await this.#send(guest, () => reader.managerOf(guest).actions.shutDownVm(vm.id, REASON, signal));
         return;
       }
       words = reading.reason;

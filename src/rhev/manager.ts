@@ -1,11 +1,10 @@
 import type { Log } from "../log.ts";
-import { Credentials } from "./credentials.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import { Poller } from "./poller.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
-import { RhevmActions } from "./rhevm-actions.ts";
-import { RhevmReads } from "./rhevm-reads.ts";
-import { RhevmSession } from "./session.ts";
+import { type Rhevm, rhevmOf } from "./rhevm.ts";
+import type { RhevmActions } from "./rhevm-actions.ts";
+import type { RhevmReads } from "./rhevm-reads.ts";
 import { parseRhevmUrl, parseUser, RHEVM_LIMITS } from "./settings.ts";
 
 /** Which engine, and as whom. */
@@ -13,7 +12,7 @@ export interface ManagerAccess {
   readonly url: string;
   readonly user: string;
   /** RHEVMInfo's Password as it stands there, encrypted; undefined until a request has brought it. */
-  readonly encrypted: () => string | undefined;
+  readonly encrypted: (signal: AbortSignal) => Promise<string | undefined>;
 }
 
 export interface ManagerParts {
@@ -28,23 +27,23 @@ export class Manager {
   readonly reads: RhevmReads;
   readonly actions: RhevmActions;
   readonly poller: Poller;
-  readonly #session: RhevmSession;
+  readonly #session: Rhevm["session"];
 
   /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
   constructor({ access, settings, identity, log }: ManagerParts) {
     const { auth, trust, connectMs, answerMs } = settings();
     const user = parseUser(access.user);
-    const credentials = new Credentials(user, () => {
-      const { password } = settings();
-      return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
-    });
-    this.#session = new RhevmSession({
+    const { session, reads, actions } = rhevmOf({
       settings: { ...RHEVM_LIMITS, url: parseRhevmUrl(access.url), user, auth, trust, connectMs, answerMs },
-      credentials,
+      passwordSource: () => {
+        const { password } = settings();
+        return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
+      },
       log,
     });
-    this.reads = new RhevmReads(this.#session);
-    this.actions = new RhevmActions(this.#session);
+    this.#session = session;
+    this.reads = reads;
+    this.actions = actions;
     this.poller = new Poller({
       source: this.reads,
       identity,

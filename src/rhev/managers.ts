@@ -14,7 +14,7 @@ export interface ManagersParts {
   readonly settings: () => RhevSettings;
   readonly identity: () => Promise<OwnIdentity>;
   /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
-  readonly encryptedPassword: (url: string, user: string) => string | undefined;
+  readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
   readonly log: Log;
 }
 
@@ -85,7 +85,7 @@ export class Managers {
   #open(url: string, user: string, key: string): Running {
     const { settings, identity, encryptedPassword, log } = this.#parts;
     const manager = new Manager({
-      access: { url, user, encrypted: () => encryptedPassword(url, user) },
+      access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
       settings,
       identity,
       log: log.child({ rhevm: url }),
@@ -109,7 +109,10 @@ function keyOf(url: string, user: string): string {
 
 function complete({ url, user }: RhevmInfo): { readonly url: string; readonly user: string } {
   if (url === undefined)
-    throw new AgentError("BAD_ATTRIBUTE", "RHEVMInfo URL: is required, such as https://rhevm.example.com:443");
+    throw new AgentError(
+      "BAD_ATTRIBUTE",
+      "RHEVMInfo URL: is required, such as https://rhevm.example.com:443",
+    );
   if (user === undefined)
     throw new AgentError("BAD_ATTRIBUTE", "RHEVMInfo User: is required, such as admin@internal");
   return { url, user };

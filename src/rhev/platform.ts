@@ -28,7 +28,7 @@ export interface RhevPlatformOptions {
   /** RHEVMInfo of the resource that keeps a guest. */
   readonly infoOf: (guest: string) => RhevmInfo | undefined;
   /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
-  readonly encryptedPassword: (url: string, user: string) => string | undefined;
+  readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Whether the cluster's engine was told last that it is ONLINE here. */
   readonly wasOnlineHere: (guest: string) => boolean;
   readonly identity: () => Promise<OwnIdentity>;
@@ -52,7 +52,8 @@ export class RhevPlatform implements Platform {
     this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, wasOnlineHere });
     const parts = {
       reader: this.#reader,
-      nextChange: (guest: string, maxMs: number, signal: AbortSignal) => this.nextChange(guest, maxMs, signal),
+      nextChange: (guest: string, maxMs: number, signal: AbortSignal) =>
+        this.nextChange(guest, maxMs, signal),
       log,
     };
     this.#starter = new GuestStarter({ ...parts, memories });

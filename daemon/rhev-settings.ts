@@ -1,0 +1,45 @@
+import { messageOf } from "../src/agent-error.ts";
+import type { PasswordOrigin, RhevSettings } from "../src/rhev/rhev-settings.ts";
+import { parseFingerprint, type Trust } from "../src/rhev/settings.ts";
+import type { Config } from "./config-schema.ts";
+
+/** Source: Veritas, encrypting agent passwords; the decrypting utility takes the text as its last argument. */
+const VCSDECRYPT = ["/opt/VRTSvcs/bin/vcsdecrypt", "-agent", "{encrypted}"] as const;
+
+/** How engines of RHEV-M are reached, as configured. */
+export function rhevSettings({ rhev }: Config): RhevSettings {
+  return {
+    auth: rhev.auth,
+    trust: trustOf(rhev),
+    connectMs: rhev.connectTimeoutS * 1000,
+    answerMs: rhev.answerTimeoutS * 1000,
+    password: passwordOf(rhev),
+    host: rhev.host,
+    hostOf: (system) => rhev.hosts[system],
+  };
+}
+
+/** What is wrong with fingerprints: their form is checked where they are used. */
+export function rhevProblems({ rhev }: Config): readonly string[] {
+  try {
+    for (const text of rhev.fingerprints ?? []) parseFingerprint(text);
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+function trustOf({ caFile, fingerprints }: Config["rhev"]): Trust {
+  if (fingerprints !== undefined) return { kind: "fingerprints", sha256: fingerprints.map(parseFingerprint) };
+  return caFile === undefined ? { kind: "system" } : { kind: "ca file", path: caFile };
+}
+
+function passwordOf({ passwordCommand, passwordCredential, passwordFile }: Config["rhev"]): PasswordOrigin {
+  if (passwordFile !== undefined) return { kind: "file", path: passwordFile };
+  if (passwordCredential !== undefined) {
+    // Source: systemd.exec(5), LoadCredential=
+    return { kind: "credential", directory: process.env["CREDENTIALS_DIRECTORY"], name: passwordCredential };
+  }
+  const [program, ...args] = passwordCommand ?? VCSDECRYPT;
+  return { kind: "command", command: [program ?? VCSDECRYPT[0], ...args] };
+}
