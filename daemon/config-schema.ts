@@ -74,7 +74,7 @@ const rhev = z
     auth: z.enum(["basic", "oauth"]).default("basic"),
     caFile: path.optional(),
     fingerprints: z.array(z.string().max(128)).min(1).max(8).optional(),
-    passwordCommand: z.array(z.string().min(1).max(4095)).min(1).max(32).optional(),
+    passwordCommand: z.tuple([path], z.string().max(4095)).optional(),
     passwordCredential: z
       .string()
       .regex(/^[\w.-]{1,255}$/, "must be the name of a credential")

@@ -2,7 +2,6 @@ import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
-import { type Attributes, type Environment, environmentOf } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import type { Platform } from "../src/platform.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -13,6 +12,7 @@ import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { type KeptGuests, keptGuests } from "./kept-guests.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
@@ -25,15 +25,6 @@ import { createViews } from "./views.ts";
 
 /** The state directory is waited for this long at the start. */
 const LOAD_MS = 10_000;
-
-/** What platforms ask of the guests that are kept. */
-export interface KeptGuests {
-  readonly environmentOf: (guest: string) => Environment;
-  readonly infoOf: (guest: string) => Attributes["rhevmInfo"] | undefined;
-  readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Whether the engine was told last that it is ONLINE here. */
-  readonly wasOnlineHere: (guest: string) => boolean;
-}
 
 export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
@@ -125,19 +116,6 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");
-}
-
-function keptGuests(book: ResourceBook, passwords: EncryptedPasswords): KeptGuests {
-  const registrationOf = (guest: string) => book.ofGuest(guest)[0]?.registration;
-  return {
-    environmentOf: (guest) => {
-      const registration = registrationOf(guest);
-      return registration === undefined ? "kvm" : environmentOf(registration.attributes);
-    },
-    infoOf: (guest) => registrationOf(guest)?.attributes.rhevmInfo,
-    encryptedPassword: (url, user, signal) => passwords.of(url, user, signal),
-    wasOnlineHere: (guest) => registrationOf(guest)?.lastAnswer?.state.kind === "ONLINE",
-  };
 }
 
 /** Tells one boot of this host from another. Source: proc(5), random(4). */

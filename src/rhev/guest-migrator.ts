@@ -152,11 +152,12 @@ function targetAmong(
   { hosts }: GuestSight,
 ): RhevHost {
   const word = (configured ?? system).toLowerCase();
-  const short = (name: string) => name.toLowerCase().split(".")[0];
   const exact = hosts.filter(({ id, name, address }) =>
     [id, name, address].some((text) => text?.toLowerCase() === word),
   );
-  const alike = hosts.filter(({ name, address }) => short(name) === word || short(address ?? "") === word);
+  const alike = hosts.filter(
+    ({ name, address }) => shortName(name) === word || shortName(address ?? "") === word,
+  );
   const [host, second] = exact.length > 0 || configured !== undefined ? exact : alike;
   if (host === undefined)
     throw refusal(guest, system, `RHEV-M has no host ${word}: name it in rhev.hosts.${system}`);
@@ -167,6 +168,10 @@ function targetAmong(
       `several hosts of RHEV-M may be it: name the right one in rhev.hosts.${system}`,
     );
   return host;
+}
+
+function shortName(name: string): string | undefined {
+  return name.toLowerCase().split(".")[0];
 }
 
 /** What RHEV-M would refuse is refused in words that help, before anything is asked. */

@@ -89,7 +89,7 @@ export class GuestStopper {
         throwUnlessPassing(error, signal);
         watch.words = messageOf(error);
       }
-      if (!signal.aborted) await nextChange(guest, LOOK_MS, signal);
+      await nextChange(guest, LOOK_MS, signal);
     }
     throw new AgentError("STILL_RUNNING", `guest ${guest} is not proved stopped: ${watch.words}`, {
       cause: signal.reason,

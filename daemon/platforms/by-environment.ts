@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
-import { type Attributes, type Environment, environmentOf } from "../src/attributes.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../src/migration.ts";
+import { type Attributes, type Environment, environmentOf } from "../../src/attributes.ts";
+import type { MigrationEnd, MigrationPlan, Whereabouts } from "../../src/migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -11,8 +11,8 @@ import type {
   Prepared,
   Reading,
   StopBudget,
-} from "../src/platform.ts";
-import type { SavedMemory } from "../src/saved-memory.ts";
+} from "../../src/platform.ts";
+import type { SavedMemory } from "../../src/saved-memory.ts";
 
 export interface EnvironmentParts {
   readonly platforms: Readonly<Record<Environment, Platform>>;

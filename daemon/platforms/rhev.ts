@@ -1,13 +1,26 @@
-import { messageOf } from "../src/agent-error.ts";
-import type { PasswordOrigin, RhevSettings } from "../src/rhev/rhev-settings.ts";
-import { parseFingerprint, type Trust } from "../src/rhev/settings.ts";
-import type { Config } from "./config-schema.ts";
+import { messageOf } from "../../src/agent-error.ts";
+import type { Log } from "../../src/log.ts";
+import { readOwnIdentity } from "../../src/rhev/own-identity.ts";
+import { RhevPlatform } from "../../src/rhev/platform.ts";
+import type { PasswordOrigin, RhevSettings } from "../../src/rhev/rhev-settings.ts";
+import { parseFingerprint, type Trust } from "../../src/rhev/settings.ts";
+import type { Config } from "../config-schema.ts";
+import type { KeptGuests } from "../kept-guests.ts";
 
 /** Source: Veritas, encrypting agent passwords; the decrypting utility takes the text as its last argument. */
 const VCSDECRYPT = ["/opt/VRTSvcs/bin/vcsdecrypt", "-agent", "{encrypted}"] as const;
 
-/** How engines of RHEV-M are reached, as configured. */
-export function rhevSettings({ rhev }: Config): RhevSettings {
+/** The platform over RHEV-M and oVirt, as configured. */
+export function rhevPlatform(config: () => Config, kept: KeptGuests, log: Log): RhevPlatform {
+  return new RhevPlatform({
+    ...kept,
+    settings: () => rhevSettings(config()),
+    identity: readOwnIdentity,
+    log,
+  });
+}
+
+function rhevSettings({ rhev }: Config): RhevSettings {
   return {
     auth: rhev.auth,
     trust: trustOf(rhev),
@@ -40,6 +53,5 @@ function passwordOf({ passwordCommand, passwordCredential, passwordFile }: Confi
     // Source: systemd.exec(5), LoadCredential=
     return { kind: "credential", directory: process.env["CREDENTIALS_DIRECTORY"], name: passwordCredential };
   }
-  const [program, ...args] = passwordCommand ?? VCSDECRYPT;
-  return { kind: "command", command: [program ?? VCSDECRYPT[0], ...args] };
+  return { kind: "command", command: passwordCommand ?? VCSDECRYPT };
 }
