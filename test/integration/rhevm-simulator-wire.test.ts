@@ -13,6 +13,10 @@ import { BASIC } from "../support/rhevm-simulator/unwired-engine.ts";
 const VMS = "/ovirt-engine/api/vms";
 const PATIENCE_MS = 500;
 
+interface Asked extends RequestOptions {
+  readonly headers?: Record<string, string>;
+}
+
 interface Got {
   readonly status: number;
   readonly body: Buffer;
@@ -28,7 +32,7 @@ async function start(options: SimulatorOptions = {}): Promise<RhevmSimulator> {
 }
 
 /** One request on a connection of its own; rejects when the answer does not come whole, or in time. */
-function get(path: string, options: RequestOptions = {}, limitMs = 30_000): Promise<Got> {
+function get(path: string, options: Asked = {}, limitMs = 30_000): Promise<Got> {
   return new Promise((resolve, reject) => {
     const { port, caPem } = simulator;
     const to = { host: "localhost", port, path, ca: caPem, agent: false, ...options };
@@ -52,7 +56,7 @@ describe("the simulated engine's TLS", () => {
     await start();
 
     expect((await get(VMS)).status).toBe(200);
-    await expect(get(VMS, { ca: [] })).rejects.toThrow("self-signed certificate in certificate chain");
+    await expect(get(VMS, { ca: [] })).rejects.toThrow("unable to verify");
   });
 
   it("tells the fingerprint of its certificate", async () => {

@@ -228,14 +228,14 @@ describe("an action of a host that is refused", () => {
   });
 });
 
-describe("a payload that is refused", () => {
-  const put = (engine: UnwiredEngine, type: string, content: string) => {
-    const file = `<files><file><name>a</name><content>${content}</content></file></files>`;
-    const body = `<vm><payloads><payload><type>${type}</type>${file}</payload></payloads></vm>`;
-    const headers = { "content-type": "application/xml" };
-    return engine.ask(`/ovirt-engine/api/vms/${engine.world.vm("vm1").id}`, { method: "PUT", headers, body });
-  };
+function put(engine: UnwiredEngine, type: string, content: string): Promise<Answer> {
+  const file = `<files><file><name>a</name><content>${content}</content></file></files>`;
+  const body = `<vm><payloads><payload><type>${type}</type>${file}</payload></payloads></vm>`;
+  const headers = { "content-type": "application/xml" };
+  return engine.ask(`/ovirt-engine/api/vms/${engine.world.vm("vm1").id}`, { method: "PUT", headers, body });
+}
 
+describe("a payload that is refused", () => {
   it.each([
     ["cdrom", 8192, 200],
     ["cdrom", 8193, 400],
