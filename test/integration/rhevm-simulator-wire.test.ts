@@ -194,3 +194,15 @@ describe("a fault that is asked for", () => {
     expect(simulator.world.vm("vm1").status).toBe("wait_for_launch");
   });
 });
+
+describe("a simulated engine that goes away", () => {
+  it("refuses connections until it is back, and knows its site still", async () => {
+    await start();
+    await simulator.close();
+    await expect(get(VMS)).rejects.toThrow("ECONNREFUSED");
+
+    await simulator.reopen();
+
+    expect((await get(VMS)).body.toString()).toContain("<name>vm1</name>");
+  });
+});

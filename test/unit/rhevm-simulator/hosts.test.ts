@@ -179,3 +179,16 @@ describe("an engine that is restarted", () => {
     expect(hosts(engine)).toEqual({ host1: "up, spm", host2: "up" });
   });
 });
+
+describe("a data centre", () => {
+  it("shows the states of its storage domains, as long as anybody can tell them", async () => {
+    const engine = makeUnwiredEngine();
+    const path = `${ROOT}/datacenters/${engine.world.dataCenter("Default").id}/storagedomains`;
+    const state = async () => /<status>(\w+)<\/status>/.exec((await engine.ask(path)).text)?.[1];
+
+    expect(await state()).toBe("active");
+    engine.world.loseHost("host1");
+    engine.world.clock.advance(120_000);
+    expect(await state()).toBe("unknown");
+  });
+});
