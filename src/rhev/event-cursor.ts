@@ -31,7 +31,7 @@ export class EventCursor {
       if (!this.#isRefused)
         this.#log.warn(
           { err: error, code: error.code },
-          "events of the engine cannot be read, states still are",
+          "events of RHEV-M cannot be read, states still are",
         );
       this.#isRefused = true;
       return [];

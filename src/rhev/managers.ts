@@ -81,7 +81,7 @@ export class Managers {
       fresh.manager.poller.follow(guest);
     }
     known.ending.abort();
-    this.#parts.log.info({ rhevm: fresh.source }, "the engine is connected to anew, as now configured");
+    this.#parts.log.info({ rhevm: fresh.source }, "RHEV-M is connected to anew, as now configured");
     return fresh;
   }
 
