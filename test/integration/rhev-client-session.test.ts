@@ -14,7 +14,7 @@ describe("the RHEV client's session", () => {
     const engine = await testEngine();
     const { reads } = await testClient(engine, { auth });
 
-    await Promise.all(Array.from({ length: 20 }, () => reads.hosts(signal)));
+    await Promise.all(Array.from({ length: 20 }, () => reads.hosts(AbortSignal.timeout(60_000))));
     await reads.clusters(signal);
 
     expect(loginsAt(engine)).toBe(1);
