@@ -58,6 +58,7 @@ describe("the RHEV client's secrets", () => {
     ],
     ["a page", 503, (told: string) => `<html><head><title>${escaped(told)}</title></head></html>`],
     ["a page instead of a document", 200, (told: string) => `<html><title>${told}</title></html>`],
+    ["a long title", 503, (told: string) => `<html><title>${"x".repeat(60)} ${escaped(told)}</title></html>`],
     ["a page of a forbidden thing", 403, (told: string) => `<html><title>${told}</title></html>`],
     ["broken XML", 200, (told: string) => `<vms ${told}`],
     [
