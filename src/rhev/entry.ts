@@ -16,7 +16,7 @@ export interface Entry {
 }
 
 /** What later requests show instead of logging in again. */
-export type Pass =
+type Pass =
   | { readonly kind: "session"; readonly cookie: string | undefined }
   | { readonly kind: "token"; readonly token: string };
 
