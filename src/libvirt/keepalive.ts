@@ -12,7 +12,6 @@ export class KeepaliveTimer {
   readonly #settings: Keepalive;
   readonly #actions: KeepaliveActions;
   #timer: NodeJS.Timeout | undefined;
-  #since = 0;
   #unanswered = 0;
 
   constructor(settings: Keepalive, actions: KeepaliveActions) {
@@ -22,14 +21,14 @@ export class KeepaliveTimer {
 
   start(): void {
     this.stop();
-    this.heard();
-    this.#wait(this.#settings.intervalMs);
+    this.#unanswered = 0;
+    this.#timer = setTimeout(() => this.#look(), this.#settings.intervalMs);
   }
 
   /** Any packet proves that the peer lives. */
   heard(): void {
-    this.#since = performance.now();
     this.#unanswered = 0;
+    this.#timer?.refresh();
   }
 
   stop(): void {
@@ -37,18 +36,10 @@ export class KeepaliveTimer {
     this.#timer = undefined;
   }
 
-  #wait(ms: number): void {
-    this.#timer = setTimeout(() => this.#look(), ms);
-  }
-
   #look(): void {
-    const silentMs = performance.now() - this.#since;
-    const restMs = this.#settings.intervalMs - silentMs;
-    if (restMs >= 1) return this.#wait(restMs);
     if (this.#unanswered >= this.#settings.count) return this.#actions.dead();
     this.#unanswered += 1;
-    this.#since = performance.now();
-    this.#wait(this.#settings.intervalMs);
+    this.#timer?.refresh();
     this.#actions.ping();
   }
 }

@@ -17,7 +17,7 @@ export interface StartOptions {
 }
 
 /** As systemd/vcskvmguestd.service has them. */
-const NODE_OPTIONS = ["--max-semi-space-size=1"] as const;
+const NODE_OPTIONS = ["--max-semi-space-size=1", "--single-threaded-gc"] as const;
 
 /** The real daemon, compiled, as a process of its own. */
 export class DaemonProcess {
