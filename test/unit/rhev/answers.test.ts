@@ -12,6 +12,7 @@ const READ: Asked = {
   isWrite: false,
   bytesAtMost: 100_000,
   notFound: "GUEST_NOT_FOUND",
+  missesByPage: false,
   hide: (text) => text,
 };
 
@@ -27,7 +28,6 @@ describe("an HTTP status of failure", () => {
     [401, PAGE, "NOT_ALLOWED", "User or Password wrong"],
     [403, ACTION, "NOT_ALLOWED", "needs an administrator's role"],
     [404, "", "GUEST_NOT_FOUND", "an empty answer"],
-    [404, JBOSS, "GUEST_NOT_FOUND", "JBoss Web/7.0.16"],
     [404, PAGE, "PLATFORM_DOWN", '("404 Not Found")'],
     [405, PAGE, "PROTOCOL", "answered 405"],
     [406, "", "PROTOCOL", "answered 406"],
@@ -55,6 +55,10 @@ describe("an HTTP status of failure", () => {
 
     expect(error).toMatchObject({ code: "OUTCOME_UNKNOWN", cause: { code: "PLATFORM_DOWN" } });
     expect(String(error)).toContain("may have been carried out, its answer was lost");
+  });
+
+  it("404 with a page means that an old engine does not know the guest", async () => {
+    expect(await complaint(404, JBOSS, { missesByPage: true })).toMatchObject({ code: "GUEST_NOT_FOUND" });
   });
 
   it("404 of a list means that there is no API", async () => {
