@@ -57,8 +57,9 @@ function signOf({ vms, hosts, own }: Snapshot, name: string): string {
     .filter((vm) => vm.name === name)
     .map(({ id, status, statusDetail, hostId }) => {
       const host = hosts.find((one) => one.id === hostId);
-      return [id, status, statusDetail, hostId, host?.status];
-    });
+      return JSON.stringify([id, status, statusDetail, hostId, host?.status]);
+    })
+    .toSorted();
   const here = own.kind === "found" ? [own.host.id, own.host.status] : [own.kind];
-  return JSON.stringify([sights.toSorted(), here]);
+  return JSON.stringify([sights, here]);
 }
