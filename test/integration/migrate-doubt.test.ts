@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../support/host/host.ts";
+import { Resource } from "../support/host/resource.ts";
 import { domainState, killEmulator, waitForState } from "../support/lab/guest.ts";
 import { run } from "../support/lab/run.ts";
 import { until } from "../support/lab/until.ts";
@@ -51,7 +52,7 @@ async function hares(...args: readonly string[]): Promise<void> {
 }
 
 describe("a doubt whose other host is gone for good", () => {
-  it("names two commands, is UNKNOWN until Enabled is 0 and 1 again, and the guest may be started then", async () => {
+  it("names two commands, is UNKNOWN until Enabled is 0 and 1 again, and then a fault that is cleaned; the guest starts here", async () => {
     await leaveDoubt("doubted");
     await until("the doubt is told", () => one.engine.state("doubted").includes("UNKNOWN"));
     await until("why is told", () => trial.reason("node1").includes("decide with: "));
@@ -63,14 +64,18 @@ describe("a doubt whose other host is gone for good", () => {
     await expect(machine.exec("timeout", ["2", "sh", "-c", there])).rejects.toThrow(/ended with/);
     await one.engine.probe("doubted");
     expect(one.engine.state("doubted")).toContain("UNKNOWN");
-    expect(await one.engine.online("doubted")).toContain("UNKNOWN");
+    await new Resource(one, "doubted", { GuestName: "doubted" }).online();
+    const refused = JSON.stringify(trial.said("node1", "entry point failed", { entryPoint: "online" }));
+    expect(refused).toContain("guest doubted is not started: ");
     expect(await trial.emulators()).toEqual([]);
 
     await hares("-modify", "doubted", "Enabled", "0");
     await until("the record goes", async () => (await trial.record("node1")) === undefined);
     await hares("-modify", "doubted", "Enabled", "1");
 
-    await until("the engine knows", () => one.engine.state("doubted") === "OFFLINE");
+    // the engine had it ONLINE: that it is not is a fault to it, and this group starts nothing again
+    await until("the engine has cleaned", () => one.engine.state("doubted") === "FAULTED");
+    expect(await one.engine.clear("doubted")).toBe("OFFLINE");
     expect(await one.engine.online("doubted")).toBe("ONLINE");
     expect(await domainState(one.libvirtd, "doubted")).toBe("running (booted)");
     expect(await trial.emulators()).toEqual(["node1"]);
