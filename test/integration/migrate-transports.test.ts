@@ -6,7 +6,7 @@ import { type Cluster, makeCluster } from "../support/host/cluster.ts";
 import type { Host } from "../support/host/host.ts";
 import { knownGuest } from "../support/host/known-guest.ts";
 import { MONITOR, type Resource } from "../support/host/resource.ts";
-import { attentiveFiles } from "../support/lab/boot-sector.ts";
+import { attentiveFiles, tell } from "../support/lab/boot-sector.ts";
 import { type Authority, type CertificateFiles, makeAuthority } from "../support/lab/certificates.ts";
 import { domainState } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
@@ -17,6 +17,8 @@ import { until } from "../support/lab/until.ts";
 /** A port that libvirt, which takes those from 49152 on, would not choose here. */
 const MEMORY_PORT = 49_999;
 const BY_TEMPLATE = `migration: { migrateUri: "tcp://{host}:${MEMORY_PORT}" }`;
+
+const MOVED = ["shut off (migrated)", "running (migrated)", MONITOR.intentional];
 
 let folder: string;
 let ours: Authority;
@@ -79,22 +81,33 @@ async function refusal(name: string): Promise<string> {
   return JSON.stringify((await one.daemon.waitForLine("entry point failed", fields, { from }))["err"]);
 }
 
-/** Migrates a guest, and proves that its memory goes where the template says. */
-async function migratesByTemplate(name: string): Promise<void> {
+/** Where node1 reaches node2's sshd. */
+function place(): string {
+  return `root@${cluster.lab.on("node2").address}:${sshd.port}`;
+}
+
+/** Whether memory arrives on node2 where the template sends it. */
+async function arrivesByTemplate(): Promise<boolean> {
+  const { stdout } = await cluster.lab.on("node2").exec("cat", ["/proc/net/tcp", "/proc/net/tcp6"]);
+  // Source: proc(5), /proc/net/tcp: local and remote address, state; 01 is an established connection
+  return new RegExp(`:${MEMORY_PORT.toString(16).toUpperCase()} [0-9A-F]+:[0-9A-F]+ 01`).test(stdout);
+}
+
+/**
+ * Migrates a guest, once its memory was seen to go where the template says.
+ *
+ * @returns what libvirt says of it on node1 and on node2, and node1's monitor
+ */
+async function migratedByTemplate(name: string): Promise<readonly [string, string, number]> {
   const resource = await movable(name);
+  await tell(one.libvirtd, name, "scribble");
   await holdMigrations(one.libvirtd, name);
   const ended = migrate(name);
-  // Source: proc(5), /proc/net/tcp: local and remote address, state; 01 is an established connection
-  const arrives = new RegExp(`:${MEMORY_PORT.toString(16).toUpperCase()} [0-9A-F]+:[0-9A-F]+ 01`);
-  const sockets = () => cluster.lab.on("node2").exec("cat", ["/proc/net/tcp", "/proc/net/tcp6"]);
-  await until("its memory is on the way", async () => arrives.test((await sockets()).stdout));
+  await until("its memory is on the way", arrivesByTemplate);
   await letGo(one.libvirtd, name);
   await ended;
-
-  expect(await domainState(two.libvirtd, name)).toBe("running (migrated)");
-  expect(await domainState(one.libvirtd, name)).toBe("shut off (migrated)");
-  expect(await resource.monitor()).toBe(MONITOR.intentional);
-  expect(one.daemon.said("guest has migrated", { resource: name })).toMatchObject([{ target: "node2" }]);
+  const states = [await domainState(one.libvirtd, name), await domainState(two.libvirtd, name)] as const;
+  return [...states, await resource.monitor()];
 }
 
 /** A folder for `pkipath`. */
@@ -119,7 +132,8 @@ describe("a migration over TLS (scenario 77)", () => {
     const path = await pki("good", await ours.issue({ commonName: "node1" }));
     await reachNode2(`qemu+tls://node2/system?pkipath=${path}`);
 
-    await migratesByTemplate("by-tls");
+    expect(await migratedByTemplate("by-tls")).toEqual(MOVED);
+    expect(one.daemon.said("guest has migrated", { resource: "by-tls" })).toMatchObject([{ end: "moved" }]);
   });
 
   it("is refused with a certificate of a foreign authority, naming transport and host, and nothing changes", async () => {
@@ -149,13 +163,12 @@ describe("a migration over TLS (scenario 77)", () => {
 });
 
 describe("a migration over ssh (scenario 77)", () => {
-  const place = () => `root@${cluster.lab.on("node2").address}:${sshd.port}`;
-
   it("moves the guest, its memory by the template", async () => {
     await knowHosts(sshd.knownHosts);
     await reachNode2(`qemu+ssh://${place()}/system?keyfile=${sshd.key}`);
 
-    await migratesByTemplate("by-ssh");
+    expect(await migratedByTemplate("by-ssh")).toEqual(MOVED);
+    expect(one.daemon.said("guest has migrated", { resource: "by-ssh" })).toMatchObject([{ end: "moved" }]);
   });
 
   it("is refused with a key that is refused there, naming transport and host, and nothing changes", async () => {
