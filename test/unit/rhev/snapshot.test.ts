@@ -87,6 +87,13 @@ describe("the pace of looks", () => {
     );
   });
 
+  it("is not changed by a host that concerns no guest here", () => {
+    const hosts = [hostFacts("h1"), hostFacts("h2", { status: "connecting" })];
+
+    expect(isMoving(snapshot({ hosts }))).toBe(false);
+    expect(isMoving(snapshot({ hosts, vms: vms({ hostId: "h2" }) }))).toBe(true);
+  });
+
   it.each([
     [{ isMoving: false, stirredMs: 60_000, failures: 0, random: 0 }, 10_000],
     [{ isMoving: false, stirredMs: 60_000, failures: 0, random: 1 }, 9000],
