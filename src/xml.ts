@@ -12,8 +12,15 @@ export interface XmlElement {
 /** The largest document that is read; the largest domain definitions in the field have some 100 KiB. */
 export const XML_LIMIT_BYTES = 1_048_576;
 
-/** Elements and attributes together: some ten times the largest definition. More would hold up the process for seconds. */
-const PARTS_AT_MOST = 30_000;
+/** How much of a document is read. */
+export interface XmlLimits {
+  readonly bytes: number;
+  /** elements and attributes together */
+  readonly parts: number;
+}
+
+/** Some ten times the largest domain definition. More would hold up the process for seconds. */
+const DEFINITION_LIMITS: XmlLimits = { bytes: XML_LIMIT_BYTES, parts: 30_000 };
 
 /** A definition has some ten levels. */
 const LEVELS_AT_MOST = 100;
@@ -25,9 +32,13 @@ const LEVELS_AT_MOST = 100;
  * @param source names the document in messages: a path or a URL
  * @throws {AgentError} PROTOCOL with the line where it is known, and the parser's own words
  */
-export async function parseXml(text: string, source: string): Promise<XmlElement> {
-  if (Buffer.byteLength(text) > XML_LIMIT_BYTES) {
-    throw new AgentError("PROTOCOL", `${source}: is larger than ${XML_LIMIT_BYTES} bytes`);
+export async function parseXml(
+  text: string,
+  source: string,
+  limits = DEFINITION_LIMITS,
+): Promise<XmlElement> {
+  if (Buffer.byteLength(text) > limits.bytes) {
+    throw new AgentError("PROTOCOL", `${source}: is larger than ${limits.bytes} bytes`);
   }
   if (text.trim() === "") throw new AgentError("PROTOCOL", `${source}: is empty`);
   const declaration = text.search(/<!DOCTYPE|<!ENTITY/i);
@@ -37,7 +48,7 @@ export async function parseXml(text: string, source: string): Promise<XmlElement
       `${source}: line ${lineAt(text, declaration)}: holds a document type or entity declaration, which is not accepted`,
     );
   }
-  const parsed = await parse(text, source);
+  const parsed = await parse(text, source, limits.parts);
   const root = isRecord(parsed) ? Object.values(parsed)[0] : undefined;
   const element = elementOf(root, source, 1);
   if (element === undefined) throw new AgentError("PROTOCOL", `${source}: holds no element`);
@@ -49,12 +60,12 @@ export function lineAt(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
 }
 
-async function parse(text: string, source: string): Promise<unknown> {
+async function parse(text: string, source: string, partsAtMost: number): Promise<unknown> {
   let parts = 0;
   const count = (name: string): string => {
     parts += 1;
-    if (parts <= PARTS_AT_MOST) return name;
-    throw new AgentError("PROTOCOL", `${source}: holds more than ${PARTS_AT_MOST} elements and attributes`);
+    if (parts <= partsAtMost) return name;
+    throw new AgentError("PROTOCOL", `${source}: holds more than ${partsAtMost} elements and attributes`);
   };
   try {
     return await parseStringPromise(text, {

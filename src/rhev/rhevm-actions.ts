@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import { AgentError } from "../agent-error.ts";
+import { type ActionReply, actionReplyOf, faultText } from "./action-document.ts";
+import {
+  type FenceType,
+  fenceBody,
+  migrateBody,
+  type PayloadFile,
+  PLAIN_ACTION,
+  payloadBody,
+  reasonBody,
+  startBody,
+} from "./request-bodies.ts";
+import type { RhevmSession } from "./session.ts";
+import { outcomeUnknown } from "./transport.ts";
+
+/** An action that the engine accepted: it has begun, and its end shows in the states. */
+export interface Accepted {
+  /** Events of this action carry it. */
+  readonly correlationId: string;
+  /** As it came: `complete`, `pending`, `in_progress`. */
+  readonly status: string;
+  /** After a fence of type `status`: `on`, `off`, `unknown`. */
+  readonly power: string | undefined;
+}
+
+/**
+ * All that the agent changes at an engine. Each is sent once.
+ *
+ * Errors are those of RhevmSession.write: REFUSED with the engine's words when it says no (409, on engines before 3.3
+ * 400), GUEST_NOT_FOUND for a VM it does not know, OUTCOME_UNKNOWN when nobody can tell: then the state must be read.
+ */
+export class RhevmActions {
+  readonly #session: RhevmSession;
+
+  constructor(session: RhevmSession) {
+    this.#session = session;
+  }
+
+  /** Starts a VM, or resumes one that is paused or suspended. */
+  async startVm(id: string, hostId: string | undefined, signal: AbortSignal): Promise<Accepted> {
+    const { version } = await this.#session.entry(signal);
+    return this.#actOnVm(id, "start", startBody(version, hostId), signal);
+  }
+
+  /** Ends a VM at once, wherever it runs. */
+  async stopVm(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#actOnVm(id, "stop", reasonBody(reason), signal);
+  }
+
+  /**
+   * Asks a VM to shut down, wherever it runs. The engine turns this into a stop when the VM is not `up`, or has neither
+   * ACPI nor a guest agent.
+   */
+  async shutDownVm(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#actOnVm(id, "shutdown", reasonBody(reason), signal);
+  }
+
+  async migrateVm(id: string, hostId: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#actOnVm(id, "migrate", migrateBody(hostId), signal);
+  }
+
+  async cancelMigration(id: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#actOnVm(id, "cancelmigration", PLAIN_ACTION, signal);
+  }
+
+  /** Puts files on a virtual CD-ROM that the VM has from its next start on; no files: takes it away. */
+  async setPayload(
+    id: string,
+    volume: string,
+    files: readonly PayloadFile[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { version, release } = await this.#session.entry(signal);
+    // the schema of one file changed with 3.3
+    const isOldSchema = release !== undefined && release.major === 3 && release.minor < 3;
+    const body = payloadBody(version, isOldSchema, volume, files);
+    const path = `/vms/${id}`;
+    await this.#session.write(
+      { method: "PUT", path, body, correlationId: newCorrelationId(), notFound: "GUEST_NOT_FOUND" },
+      signal,
+    );
+  }
+
+  async activateHost(id: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#act(`/hosts/${id}`, "activate", PLAIN_ACTION, "REFUSED", signal);
+  }
+
+  /** Sends a host to maintenance: its VMs are migrated away first. */
+  async deactivateHost(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#act(`/hosts/${id}`, "deactivate", reasonBody(reason), "REFUSED", signal);
+  }
+
+  /** With `manual`: tells the engine that the host is dead. If it is not, its VMs may run twice. */
+  async fenceHost(id: string, type: FenceType, signal: AbortSignal): Promise<Accepted> {
+    return this.#act(`/hosts/${id}`, "fence", fenceBody(type), "REFUSED", signal);
+  }
+
+  /** Makes an `up` host the SPM of its data centre; engines before 3.3 do not know it. */
+  async selectSpm(id: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#act(`/hosts/${id}`, "forceselectspm", PLAIN_ACTION, "REFUSED", signal);
+  }
+
+  async #actOnVm(id: string, verb: string, body: string, signal: AbortSignal): Promise<Accepted> {
+    return this.#act(`/vms/${id}`, verb, body, "GUEST_NOT_FOUND", signal);
+  }
+
+  async #act(
+    resource: string,
+    verb: string,
+    body: string,
+    notFound: "GUEST_NOT_FOUND" | "REFUSED",
+    signal: AbortSignal,
+  ): Promise<Accepted> {
+    const correlationId = newCorrelationId();
+    const path = `${resource}/${verb}`;
+    const answer = await this.#session.write({ method: "POST", path, body, correlationId, notFound }, signal);
+    return this.#accepted(readReply(answer, path), path, correlationId);
+  }
+
+  /** The engine may answer 200 and say in the document that it failed. */
+  #accepted({ status, fault, power }: ActionReply, path: string, correlationId: string): Accepted {
+    if (status === "failed" || fault !== undefined) {
+      const words = fault === undefined ? "no reason given" : this.#session.hide(faultText(fault));
+      throw new AgentError("REFUSED", `${path}: RHEV-M refused: ${words}`);
+    }
+    if (status === undefined)
+      throw outcomeUnknown(path, new AgentError("PROTOCOL", `${path}: the answer names no status`));
+    return { correlationId, status, power };
+  }
+}
+
+function readReply(answer: Parameters<typeof actionReplyOf>[0], path: string): ActionReply {
+  try {
+    return actionReplyOf(answer, path);
+  } catch (error) {
+    throw error instanceof AgentError ? outcomeUnknown(path, error) : error;
+  }
+}
+
+/** At most 36 characters are kept by the engine. */
+function newCorrelationId(): string {
+  return `vcs-${randomUUID().replaceAll("-", "")}`;
+}
