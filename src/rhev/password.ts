@@ -123,22 +123,31 @@ function outputOf(child: ChildProcess, input: string, name: string, signal: Abor
       reject(error);
     };
     const abort = () => fail(abortError(signal));
-    const refuse = (rule: string) => new AgentError("BAD_ATTRIBUTE", `the RHEV-M password: ${name} ${rule}`);
     signal.addEventListener("abort", abort, { once: true });
     child.stdout?.setEncoding("utf8").on("data", (part: string) => {
       output += part;
-      if (output.length > BYTES_AT_MOST) fail(refuse(`printed more than ${BYTES_AT_MOST} characters`));
+      if (output.length > BYTES_AT_MOST)
+        fail(unusable(name, `printed more than ${BYTES_AT_MOST} characters`));
     });
     child.stdin?.on("error", () => undefined); // a command that does not read its input
     child.stdin?.end(input);
-    child.once("error", (error) => fail(refuse(`cannot be run: ${codeOf(error)}`)));
+    child.once("error", (error) => fail(unusable(name, `cannot be run: ${codeOf(error)}`)));
     child.once("close", (code, killedBy) => {
       signal.removeEventListener("abort", abort);
       if (code === 0) resolve(output);
       else
-        reject(refuse(`ended with ${code ?? killedBy ?? "?"}: was the password encrypted on this cluster?`));
+        reject(
+          unusable(
+            name,
+            `ended with ${code ?? killedBy ?? "?"}: was the password encrypted on this cluster?`,
+          ),
+        );
     });
   });
+}
+
+function unusable(from: string, rule: string): AgentError {
+  return new AgentError("BAD_ATTRIBUTE", `the RHEV-M password: ${from} ${rule}`);
 }
 
 /** Node's error of a failed spawn holds the arguments: only its code is kept. */

@@ -1,6 +1,7 @@
 import { errors, Pool } from "undici";
 import { AgentError, messageOf } from "../agent-error.ts";
 import { abortError, throwIfAborted, withDeadline } from "../deadline.ts";
+import { oneLine } from "./one-line.ts";
 import type { RhevmSettings } from "./settings.ts";
 import { ConnectFailure, trustedConnector } from "./trusted-connector.ts";
 
@@ -33,6 +34,13 @@ const CONNECTIONS = 8;
 
 /** Shorter than Apache's own limit of 5 s, so that a write seldom meets a connection that is just being closed. */
 const IDLE_MS = 4000;
+
+/** The answer is compressed, which nobody asked for: unpacked it may be of any size. */
+class UnaskedCoding extends Error {
+  constructor(coding: string) {
+    super(`its answer is coded as ${oneLine(coding, 40)}, which was not asked for`);
+  }
+}
 
 /** HTTPS to one engine. Follows no redirection, asks for no compression, and retries nothing. */
 export class Transport {
@@ -89,11 +97,15 @@ export class Transport {
       signal,
     });
     const bytes = await body.arrayBuffer();
+    const coding = listOf(headers["content-encoding"])[0] ?? "identity";
+    if (coding !== "identity") throw new UnaskedCoding(coding);
+    const isGranted = statusCode >= 200 && statusCode <= 299;
     return {
       status: statusCode,
       contentType: listOf(headers["content-type"])[0] ?? "",
       cookies: listOf(headers["set-cookie"]),
-      text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+      // pages of the proxy are in any character set, and only their status counts
+      text: new TextDecoder("utf-8", { fatal: isGranted }).decode(bytes),
     };
   }
 
@@ -104,6 +116,7 @@ export class Transport {
       return say("PROTOCOL", `its answer is larger than ${this.#settings.answerBytes} bytes`);
     if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
       return say("PROTOCOL", "what answers does not speak HTTP as it should");
+    if (error instanceof UnaskedCoding) return say("PROTOCOL", error.message);
     if (error instanceof TypeError && "code" in error && error.code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       return say("PROTOCOL", "its answer is no UTF-8 text");
     if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError)
