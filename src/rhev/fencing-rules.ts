@@ -143,7 +143,7 @@ function spmObstacles({ host, hosts, dataCenter }: FencingFacts, name: string): 
   if (host.spm === "none") return [];
   if (host.spm === undefined) return [`RHEV-M does not tell whether host ${name} is the SPM`];
   const heirs = hosts.filter((one) => one.id !== host.id && canBeSpm(one));
-  const isFree = FREES_SPM.includes(dataCenter.status ?? "");
+  const isFree = letsGoOfSpm(dataCenter);
   const place = `data centre ${printable(dataCenter.name)}`;
   return [
     ...(heirs.length > 0
@@ -160,4 +160,9 @@ function spmObstacles({ host, hosts, dataCenter }: FencingFacts, name: string): 
 /** Whether a host could take the SPM role now. */
 export function canBeSpm({ status, spmPriority }: RhevHost): boolean {
   return status === "up" && (spmPriority === undefined || spmPriority >= 0);
+}
+
+/** Whether RHEV-M lets go of an SPM that does not respond, once it is declared dead. */
+export function letsGoOfSpm({ status }: DataCenter): boolean {
+  return FREES_SPM.includes(status ?? "");
 }
