@@ -240,17 +240,30 @@ async function told<T>(question: Promise<T>): Promise<Told<T>> {
 
 /** What an auditor wants to know afterwards. */
 function evidenceOf({ host, witness, vms, dataCenter }: FencingFacts): object {
-  const said =
-    witness.kind === "system" && witness.mapping.kind === "found"
-      ? { system: witness.mapping.system, systemState: "FAULTED", useFence: "SCSI3" }
-      : { ...(witness.kind === "cluster" ? { cluster: witness.cluster, clusterState: "FAULTED" } : {}) };
   return {
     host: printable(host.name),
     hostStatus: host.status,
     witness: witness.kind,
-    ...said,
+    ...saidBy(witness),
     guests: vms.map(({ name }) => printable(name)),
     spm: host.spm,
     dataCenterStatus: dataCenter.status,
   };
+}
+
+function saidBy(witness: DeathWitness): object {
+  switch (witness.kind) {
+    case "system": {
+      const { mapping, states, useFence } = witness;
+      const system = mapping.kind === "found" ? mapping.system : "";
+      const systemState = "value" in states ? states.value.get(system) : undefined;
+      return { system, systemState, useFence: "value" in useFence ? useFence.value : undefined };
+    }
+    case "cluster": {
+      const { cluster = "", states } = witness;
+      return { cluster, clusterState: "value" in states ? states.value.get(cluster) : undefined };
+    }
+    case "operator":
+      return {};
+  }
 }

@@ -182,6 +182,7 @@ export class SpmScanner implements DevScanner {
   async #facts(place: Place, { sent, isolated }: ScanState, signal: AbortSignal): Promise<SpmFacts> {
     const { manager, localClusterId, clusterIds } = place;
     const { movesGuests } = this.#parts.settings();
+    const dataCenter = await manager.reads.dataCenter(place.dataCenter.id, signal);
     const all = await manager.reads.hosts(signal);
     const hosts = all.filter(({ clusterId }) => clusterId !== undefined && clusterIds.has(clusterId));
     const guestsOn = new Map<string, readonly string[]>();
@@ -193,7 +194,7 @@ export class SpmScanner implements DevScanner {
         vms.map(({ name }) => name),
       );
     }
-    return { localClusterId, hosts, guestsOn, movesGuests, isolated, sent };
+    return { localClusterId, dataCenter, hosts, guestsOn, movesGuests, isolated, sent };
   }
 
   async #isolate(
@@ -235,13 +236,14 @@ export class SpmScanner implements DevScanner {
         { ...fields, reason: messageOf(error) },
         "host was not sent to maintenance, or nobody can tell",
       );
-      if (hasCode(error, "REFUSED", "NOT_ALLOWED")) {
-        // it was not this scan that did it, so it is not this scan that undoes it
-        if (before === undefined) owed.delete(id);
-        else owed.set(id, before);
-        await keep([...owed.values()]);
-      }
-      throw error;
+      sent.delete(id); // it is looked at before it may be asked again
+      if (!hasCode(error, "REFUSED", "NOT_ALLOWED")) throw error;
+      // it was not this scan that did it, so it is not this scan that undoes it
+      if (before === undefined) owed.delete(id);
+      else owed.set(id, before);
+      await keep([...owed.values()]);
+      const now = (await manager.reads.hosts(signal)).find((one) => one.id === id);
+      if (now?.status === "up") throw error;
     }
   }
 }
