@@ -5,6 +5,7 @@ import { parseAttributes } from "../src/attributes.ts";
 import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
+import { runDevScan } from "./dev-scan-action.ts";
 import { runGuestMigrated } from "./guest-migrated.ts";
 import { type Call, type OperationParts, requireKvm } from "./operations.ts";
 import { vmConfigSync } from "./vmconfigsync.ts";
@@ -33,8 +34,7 @@ type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => 
 const ACTIONS: Readonly<Record<ActionName, Action>> = {
   guestmigrated: runGuestMigrated,
   vmconfigsync: vmConfigSync,
-  DevScan: () =>
-    refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),
+  DevScan: runDevScan,
 };
 
 /** What every action is run with. */
@@ -62,6 +62,7 @@ export async function runAction(
   const { resource } = request;
   const limitMs = budgetMs(request.timeoutS ?? defaultTimeoutS("action"));
   const call = callOf(parts, request, limitMs, log.child({ resource }));
+  if (token !== "DevScan") requireKvm(resource, call.attributes);
   return withDeadline(limitMs, `action ${token} of resource ${resource}`, [ending], (signal) =>
     orLate(ACTIONS[token](parts, call, signal), LATE_MS, signal),
   );
@@ -72,14 +73,9 @@ function callOf({ book }: OperationParts, request: ActionRequest, budget: number
   const { resource, tuples, args } = request;
   const record = book.refresh(resource, parseAttributes(resource, tuples));
   const { attributes } = record.registration;
-  requireKvm(resource, attributes);
   return { record, attributes, budgetMs: budget, log: log.child({ guest: attributes.guestName }), args };
 }
 
 function isActionName(token: string): token is ActionName {
   return Object.hasOwn(ACTIONS, token);
-}
-
-function refuse(words: string): Promise<never> {
-  return Promise.reject(new AgentError("REFUSED", words));
 }

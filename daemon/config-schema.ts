@@ -57,6 +57,21 @@ const peers = z
   .record(z.string().min(1).max(255), z.strictObject({ uri: z.string().min(1).max(1024) }))
   .refine((record) => Object.keys(record).length <= 64, "must be 64 systems at most");
 
+const name = z.string().min(1).max(255);
+/** src/rhev compares the names with those that RHEV-M and the engine tell. */
+const rhev = z.strictObject({
+  hosts: z.record(name, name).default({}),
+  clusters: z.record(name, name).default({}),
+  devScan: z
+    .strictObject({
+      deviceCommand: z.tuple([path], z.string().max(4095)).optional(),
+      deviceCommandS: seconds(1, 600).default(60),
+      spmWaitS: seconds(10, 3600).default(180),
+      movesGuests: z.boolean().default(false),
+    })
+    .prefault({}),
+});
+
 const sync = z.strictObject({
   secrets: z.boolean().default(false),
   versions: z.int().min(0).max(99).default(3),
@@ -90,6 +105,7 @@ export const configSchema = z.strictObject({
   migration: migration.prefault({}),
   sites: sites.default({}),
   peers: peers.default({}),
+  rhev: rhev.prefault({}),
   sync: sync.prefault({}),
   heartbeat: heartbeat.prefault({}),
   limits: limits.prefault({}),

@@ -3,14 +3,18 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
 import { pause } from "../src/deadline.ts";
+import type { DevScanner } from "../src/dev-scan.ts";
 import type { Platform } from "../src/platform.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
+import { DevScans } from "./dev-scans.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { hostDebtStore } from "./host-debt-store.ts";
+import { HostDebts } from "./host-debts.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
@@ -28,6 +32,8 @@ export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
   readonly config: () => Config;
   readonly platform: Platform;
+  /** Brings the SPM of RHEV-M to this cluster. */
+  readonly scanner: DevScanner;
   readonly log: Logger;
 }
 
@@ -37,7 +43,10 @@ export interface DaemonParts {
  *
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
-export async function runDaemon({ config, platform, log }: DaemonParts, signal: AbortSignal): Promise<void> {
+export async function runDaemon(
+  { config, platform, scanner, log }: DaemonParts,
+  signal: AbortSignal,
+): Promise<void> {
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -64,8 +73,10 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     own: () => systemName(config()),
     siteOf: (system: string) => siteOf(config(), system),
   };
+  const debts = new HostDebts({ scanner, store: hostDebtStore(stateDirectory, log), log });
+  const devScans = new DevScans({ scanner, debts, log }, ending.signal);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, migrations, arrivals, queue, systems, look, told },
+    { platform, engine, book, migrations, arrivals, queue, systems, look, told, devScans },
     log,
     ending.signal,
   );
@@ -85,7 +96,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     ending.signal,
   );
   // only now: a daemon that does not get the socket leaves alone what the other one writes
-  await loadWithin(LOAD_MS, [book, migrations], log);
+  await loadWithin(LOAD_MS, [book, migrations, debts], log);
   for (const { registration } of book.all()) {
     platform.recall(registration.attributes.guestName, registration.uuid);
   }
@@ -96,7 +107,7 @@ export async function runDaemon({ config, platform, log }: DaemonParts, signal: 
     { platform, book, migrations, queue, intervalMs, look, log },
     ending.signal,
   );
-  const loops = [platform, follower, heartbeats, stalled].map((loop) => loop.run(ending.signal));
+  const loops = [platform, follower, heartbeats, stalled, debts].map((loop) => loop.run(ending.signal));
   const running = Promise.all([...loops, claiming, deciding]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 

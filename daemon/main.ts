@@ -1,15 +1,18 @@
 #!/usr/bin/env node
-import { messageOf } from "../src/agent-error.ts";
+import { AgentError, messageOf } from "../src/agent-error.ts";
 import { KvmPlatform } from "../src/kvm/platform.ts";
 import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../src/kvm/session.ts";
 import type { KvmSettings } from "../src/kvm/settings.ts";
 import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
+import { ManualFencing } from "../src/rhev/manual-fencing.ts";
+import { SpmScanner } from "../src/rhev/spm-scanner.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
+import { haresEngine } from "./hares.ts";
 import { createLogger } from "./logger.ts";
-import { fixedKeysChanged, peerUris } from "./settings.ts";
+import { fencingSettings, fixedKeysChanged, haresOptions, peerUris, scanSettings } from "./settings.ts";
 import { packageVersion } from "./version.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
@@ -85,8 +88,18 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     settings: settingsInForce(() => inForce.config, libvirt),
     log,
   });
+  const engine = haresEngine(() => haresOptions(inForce.config));
+  const fencing = new ManualFencing({ engine, settings: () => fencingSettings(inForce.config), log });
+  const scanner = new SpmScanner({
+    manager: () => {
+      throw new AgentError("BAD_ATTRIBUTE", "this version keeps no guests of RHEV-M");
+    },
+    fencing,
+    settings: () => scanSettings(inForce.config),
+    log,
+  });
   try {
-    await runDaemon({ config: () => inForce.config, platform, log }, stop.signal);
+    await runDaemon({ config: () => inForce.config, platform, scanner, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");

@@ -1,6 +1,6 @@
 import { AgentError, hasCode, messageOf } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
-import { pause, throwIfAborted, withDeadline } from "../deadline.ts";
+import { orAbort, pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import type { DevScanner, DevScanTask, HostDebt, OwedHost, Restored } from "../dev-scan.ts";
 import type { Log } from "../log.ts";
 import { printable } from "../tuples.ts";
@@ -225,7 +225,7 @@ export class SpmScanner implements DevScanner {
     report("SPM", `host ${printable(name)} is sent to maintenance`);
     const before = owed.get(id);
     owed.set(id, { id, name, isOut: false });
-    await keep([...owed.values()]);
+    await orAbort(keep([...owed.values()]), signal);
     const fields = { audit: "DevScan", resource, host: printable(name) };
     log.warn(fields, "host is going to be sent to maintenance, it is activated again after the scan");
     sent.add(id);

@@ -12,6 +12,7 @@ import type { Platform } from "../../../src/platform.ts";
 import { factSources } from "./fact-sources.ts";
 import { MemoryMigrations } from "./memory-migrations.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { NO_DEV_SCANS } from "./no-dev-scans.ts";
 
 const intervalMs = () => 5000;
 
@@ -91,7 +92,8 @@ export class ModelDaemon {
     const told = (resource: string, code: number) => prober.told(resource, code);
     const queue = new GuestQueue();
     const systems = { own: () => "node1", siteOf: () => undefined };
-    const parts = { platform, book, ...facts, engine, queue, systems, look, told };
+    const devScans = NO_DEV_SCANS;
+    const parts = { platform, book, ...facts, engine, queue, systems, look, told, devScans };
     const dispatcher = new Dispatcher(parts, log, signal);
     await Promise.all([book.load(), migrations.load()]);
     void follower.run(signal);

@@ -16,6 +16,7 @@ import type { KvmSettings } from "../../../src/kvm/settings.ts";
 import type { Log } from "../../../src/log.ts";
 import { factSources } from "../fakes/fact-sources.ts";
 import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
+import { NO_DEV_SCANS } from "../fakes/no-dev-scans.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
@@ -54,7 +55,7 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   const queue = new GuestQueue();
   const systems = { own: () => "node1", siteOf: () => undefined };
   const dispatcher = new Dispatcher(
-    { platform, engine, book, ...facts, queue, systems, look, told },
+    { platform, engine, book, ...facts, queue, systems, look, told, devScans: NO_DEV_SCANS },
     log,
     ending.signal,
   );
