@@ -61,6 +61,7 @@ const DEFAULTS = {
   peers: {},
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
+  rhev: { hosts: {}, clusters: {}, devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false } },
   sync: { secrets: false, versions: 3 },
   limits: {},
 };
@@ -99,6 +100,10 @@ migration:
   postCopy: true
   encrypt: true
 sites: { east: [node1, node2] }
+rhev:
+  hosts: { node1: hypervisor1 }
+  clusters: { WEST: vcs_west }
+  devScan: { deviceCommand: [/bin/true, -x, "a b"], deviceCommandS: 5, spmWaitS: 60, movesGuests: true }
 sync: { secrets: true, versions: 0 }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
@@ -151,6 +156,16 @@ describe("loadConfig", () => {
       },
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
+      rhev: {
+        hosts: { node1: "hypervisor1" },
+        clusters: { WEST: "vcs_west" },
+        devScan: {
+          deviceCommand: ["/bin/true", "-x", "a b"],
+          deviceCommandS: 5,
+          spmWaitS: 60,
+          movesGuests: true,
+        },
+      },
       sync: { secrets: true, versions: 0 },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
