@@ -4,7 +4,7 @@ import { AgentError } from "../agent-error.ts";
 import { abortError, withDeadline } from "../deadline.ts";
 import { oneLine } from "./one-line.ts";
 
-/** The command that makes replicated devices writable here. */
+/** The command that makes all replicated devices writable here, whichever guest the scan was called for. */
 export interface DeviceCommand {
   /** Program and arguments; no shell sees them. */
   readonly command: readonly [program: string, ...args: string[]];
@@ -20,21 +20,16 @@ const OUTPUT_AT_MOST = 65_536;
 /**
  * Runs the command to its end. At the deadline all that it started is killed.
  *
- * @param environment what it is told beside PATH
  * @throws {AgentError} REFUSED with its last words when it fails, TIMED_OUT, CANCELLED
  */
-export async function changeDevices(
-  { command, limitMs }: DeviceCommand,
-  environment: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function changeDevices({ command, limitMs }: DeviceCommand, signal: AbortSignal): Promise<void> {
   const [program, ...args] = command;
   const what = `the device command ${basename(program)}`;
   await withDeadline(limitMs, what, [signal], async (limit) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: "/",
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", ...environment },
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
       detached: true, // a group of its own, so that it can be ended with all that it started
     });
     await finished(child, what, limit);

@@ -73,12 +73,11 @@ export class SpmScanner implements DevScanner {
     return restoreHosts(this.#parts.manager(debt), debt.hosts, this.#parts.log, signal);
   }
 
-  async #changeDevices({ resource, attributes, report }: DevScanTask, signal: AbortSignal): Promise<void> {
+  async #changeDevices({ resource, report }: DevScanTask, signal: AbortSignal): Promise<void> {
     const { deviceCommand } = this.#parts.settings();
     if (deviceCommand === undefined) return;
     report("devices", "the device command runs");
-    const environment = { KVMGUEST_RESOURCE: resource, KVMGUEST_GUEST: attributes.guestName };
-    await changeDevices(deviceCommand, environment, signal);
+    await changeDevices(deviceCommand, signal);
     this.#parts.log.info({ resource }, "device command of the scan ended well");
   }
 

@@ -186,7 +186,7 @@ describe("DevScan", () => {
   it("changes the devices first, and asks RHEV-M for nothing when that fails", async () => {
     const engine = await twoSites();
     const script = join(folder, "devices");
-    await writeFile(script, '#!/bin/sh\necho "no path to $1 of $KVMGUEST_GUEST" >&2\nexit 3\n', {
+    await writeFile(script, '#!/bin/sh\necho "no path to $1" >&2\nexit 3\n', {
       mode: 0o755,
     });
     const host = await scanHost(engine, {
@@ -194,7 +194,7 @@ describe("DevScan", () => {
     });
 
     expect(await outcome(host)).toBe(
-      "DevScan failed (devices): the device command devices ended with 3: no path to disk $(id) 7 of web1",
+      "DevScan failed (devices): the device command devices ended with 3: no path to disk $(id) 7",
     );
     expect(engine.requests).toEqual([]);
   });

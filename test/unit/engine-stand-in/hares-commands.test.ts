@@ -46,6 +46,7 @@ function hostWithCalls(): { host: HaresHost; calls: string[] } {
       },
       isLocal: (_resource, attribute) => own.isLocal(attribute),
       makeLocal: (_resource, attribute) => own.makeLocal(attribute),
+      requestOnline: (resource) => calls.push(`${system} online ${resource}`),
       awaitArrival: () => undefined,
     });
   }
