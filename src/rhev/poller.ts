@@ -182,6 +182,7 @@ export class Poller {
 
   /** Hosts are read last: a host that was lost meanwhile makes its guests doubtful, never surer. */
   async #read(names: ReadonlySet<string>, beganAt: number, signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
     const { source, identity, configuredHost } = this.#parts;
     const events = await this.#cursor.news(signal);
     const vms = await source.vmsNamed([...names], signal);

@@ -139,6 +139,7 @@ export class RhevmSession {
       isWrite: question.method !== "GET",
       bytesAtMost: settings.answerBytes,
       notFound: question.notFound,
+      missesByPage: isBefore36(entry),
       hide: (text) => this.hide(text),
     });
   }
@@ -243,4 +244,9 @@ export class RhevmSession {
     };
     await this.#transport.send({ method: "GET", path: root, headers, isWrite: false }, signal);
   }
+}
+
+/** An engine that tells no release is as old as its API. */
+function isBefore36({ version, release }: Entry): boolean {
+  return release === undefined ? version === 3 : release.major === 3 && release.minor < 6;
 }

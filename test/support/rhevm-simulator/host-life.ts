@@ -1,6 +1,6 @@
 import type { Inventory } from "./inventory.ts";
 import type { Host, HostStatus, Vm, VmStatus } from "./model.ts";
-import { settleSpm } from "./spm.ts";
+import { dropRole, settleSpm } from "./spm.ts";
 import { type Actor, endGently, restartIfHighlyAvailable, toDown } from "./vm-life.ts";
 import { beginMigration, migrationTargets } from "./vm-migration.ts";
 
@@ -107,10 +107,7 @@ function giveUp(site: Inventory, host: Host): void {
 /** The engine takes a host for dead: its VMs are down, its SPM role is free. Nothing is done to the host itself. */
 export function declareDead(site: Inventory, host: Host): void {
   site.events.add("manualFence", `Manual fence for host ${host.name} was started.`, { host: host.id });
-  if (host.spm !== "none") {
-    host.spm = "none";
-    settleSpm(site, site.dataCenterOf(host));
-  }
+  if (host.spm !== "none") dropRole(site, host);
   for (const vm of site.vmsOn(host)) {
     const aliveOn = [...vm.aliveOn];
     endAfterReboot(site, host, vm);

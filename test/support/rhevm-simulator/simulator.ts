@@ -39,7 +39,11 @@ export interface RhevmSimulator {
   readonly faults: Faults;
   /** All requests since the start, as they came. A test may empty it. */
   readonly requests: SeenRequest[];
-  /** Ends it, and all connections. */
+  /** Ends all connections and takes no new ones: they are refused. */
+  readonly close: () => Promise<void>;
+  /** Takes connections again, at the same port. */
+  readonly reopen: () => Promise<void>;
+  /** Ends it for good, and all connections. */
   readonly stop: () => Promise<void>;
 }
 
@@ -60,10 +64,16 @@ export async function startRhevmSimulator(options: SimulatorOptions = {}): Promi
   const server = createServer({ cert, key }, (incoming, response) => {
     handle(front, incoming, response).catch(() => response.destroy()); // the client has gone
   });
-  const port = await listen(server, options);
+  const address = options.host ?? "127.0.0.1";
+  const port = await listen(server, address, options.port ?? 0);
+  const close = async () => {
+    if (!server.listening) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
   const stopTime = options.speed ? world.clock.followRealTime(options.speed) : () => {};
   return {
-    url: `https://localhost:${port}`,
+    url: `https://${options.host ?? "localhost"}:${port}`,
     port,
     caFile: authority.cert,
     caPem,
@@ -73,16 +83,19 @@ export async function startRhevmSimulator(options: SimulatorOptions = {}): Promi
     logins,
     faults,
     requests,
+    close,
+    reopen: async () => {
+      await listen(server, address, port);
+    },
     stop: async () => {
       stopTime();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await close();
       await rm(folder, { recursive: true });
     },
   };
 }
 
-async function listen(server: Server, { host = "127.0.0.1", port = 0 }: SimulatorOptions): Promise<number> {
+async function listen(server: Server, host: string, port: number): Promise<number> {
   server.listen(port, host);
   await once(server, "listening");
   const address = server.address();

@@ -5,7 +5,7 @@ import { administrator, makeWorld, type SiteOptions } from "./site.ts";
 import type { World } from "./world.ts";
 
 /** What is asked of an engine without a wire. */
-export interface Question {
+interface Question {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

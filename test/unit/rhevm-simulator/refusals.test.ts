@@ -135,6 +135,7 @@ describe("an action of a VM that is refused", () => {
 
     expect((await engine.act(path, "")).status).toBe(400);
     expect((await engine.act(path, "<action>")).status).toBe(400);
+    expect((await engine.act(path, "<vm/>")).status).toBe(400);
     expect((await engine.ask(path, { method: "POST", body: "<action/>" })).status).toBe(415);
     const [user] = engine.users;
     if (user !== undefined) user.mayAct = false;
@@ -228,14 +229,14 @@ describe("an action of a host that is refused", () => {
   });
 });
 
-describe("a payload that is refused", () => {
-  const put = (engine: UnwiredEngine, type: string, content: string) => {
-    const file = `<files><file><name>a</name><content>${content}</content></file></files>`;
-    const body = `<vm><payloads><payload><type>${type}</type>${file}</payload></payloads></vm>`;
-    const headers = { "content-type": "application/xml" };
-    return engine.ask(`/ovirt-engine/api/vms/${engine.world.vm("vm1").id}`, { method: "PUT", headers, body });
-  };
+function put(engine: UnwiredEngine, type: string, content: string): Promise<Answer> {
+  const file = `<files><file><name>a</name><content>${content}</content></file></files>`;
+  const body = `<vm><payloads><payload><type>${type}</type>${file}</payload></payloads></vm>`;
+  const headers = { "content-type": "application/xml" };
+  return engine.ask(`/ovirt-engine/api/vms/${engine.world.vm("vm1").id}`, { method: "PUT", headers, body });
+}
 
+describe("a payload that is refused", () => {
   it.each([
     ["cdrom", 8192, 200],
     ["cdrom", 8193, 400],

@@ -43,27 +43,27 @@ describe("the search language", () => {
   });
 });
 
+const ROOT = "/ovirt-engine/api";
+
+async function names(engine: UnwiredEngine, path: string): Promise<string[] | number> {
+  const { status, document } = await engine.ask(path);
+  if (status !== 200 || document === undefined) return status;
+  return document.children.map((child) => child.children.find(({ name }) => name === "name")?.text ?? "");
+}
+
+async function search(engine: UnwiredEngine, text: string, collection = "vms"): Promise<string[] | number> {
+  return names(engine, `${ROOT}/${collection}?search=${encodeURIComponent(text)}`);
+}
+
+function site(): UnwiredEngine {
+  const engine = makeUnwiredEngine({ vms: ["web1", "web10", "Web1", "my vm"] });
+  engine.world.addCluster("Remote", "Default");
+  engine.world.addHost("far1", { cluster: "Remote" });
+  engine.world.addVm("web1", { cluster: "Remote", host: "far1" });
+  return engine;
+}
+
 describe("a list", () => {
-  const ROOT = "/ovirt-engine/api";
-
-  async function names(engine: UnwiredEngine, path: string): Promise<string[] | number> {
-    const { status, document } = await engine.ask(path);
-    if (status !== 200 || document === undefined) return status;
-    return document.children.map((child) => child.children.find(({ name }) => name === "name")?.text ?? "");
-  }
-
-  async function search(engine: UnwiredEngine, text: string, collection = "vms"): Promise<string[] | number> {
-    return names(engine, `${ROOT}/${collection}?search=${encodeURIComponent(text)}`);
-  }
-
-  function site(): UnwiredEngine {
-    const engine = makeUnwiredEngine({ vms: ["web1", "web10", "Web1", "my vm"] });
-    engine.world.addCluster("Remote", "Default");
-    engine.world.addHost("far1", { cluster: "Remote" });
-    engine.world.addVm("web1", { cluster: "Remote", host: "far1" });
-    return engine;
-  }
-
   it.each([
     ["name=web10", ["web10"]],
     ["name=web*", ["web1", "web10", "Web1", "web1"]],

@@ -27,6 +27,10 @@ function codes({ world }: UnwiredEngine): number[] {
   return world.events.all.map(({ code }) => code).filter((code) => code !== 30 && code !== 31);
 }
 
+function payloads(word: string): string {
+  return `<payloads><payload><type>cdrom</type><files><file><name>net.conf</name><content>${word}\n</content></file></files></payload></payloads>`;
+}
+
 function site(): UnwiredEngine {
   const engine = makeUnwiredEngine({ hosts: ["host1", "host2", "host3"] });
   engine.world.addVm("vm1", { host: "host1" });
@@ -154,15 +158,13 @@ describe("a simulated VM", () => {
   it("finds a payload in its drive at the next start, not before, and not from the start action", async () => {
     const engine = site();
     const { world } = engine;
-    const payload = (word: string) =>
-      `<payloads><payload><type>cdrom</type><files><file><name>net.conf</name><content>${word}\n</content></file></files></payload></payloads>`;
     const path = `${ROOT}/vms/${world.vm("vm1").id}`;
     const headers = { "content-type": "application/xml" };
 
-    await engine.ask(path, { method: "PUT", headers, body: `<vm>${payload("IPADDR=10.0.0.5")}</vm>` });
+    await engine.ask(path, { method: "PUT", headers, body: `<vm>${payloads("IPADDR=10.0.0.5")}</vm>` });
     expect(world.vm("vm1").insertedPayload).toBeUndefined();
     await course(engine, "stop");
-    await course(engine, "start", `<action><vm>${payload("IGNORED")}</vm></action>`);
+    await course(engine, "start", `<action><vm>${payloads("IGNORED")}</vm></action>`);
 
     expect(world.vm("vm1").insertedPayload).toEqual({
       type: "cdrom",
