@@ -70,6 +70,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
     {
       ...contextOf(parts, call),
       facts: (reading) => answerFacts(parts, record, reading),
+      refresh: () => parts.arrivals.hasten(record.registration.resource),
       note: (reading) => noteReading(parts, record, reading),
       epoch: () => record.epoch,
       patienceMs: call.budgetMs * HYPERVISOR_SHARE,

@@ -65,7 +65,7 @@ export class MigrationEnds {
     const seen = { source, ...there, verdict: verdictOfEnds(source.word, there.target.word, reply) };
     if (seen.verdict !== "lost" || place.peer === undefined) return seen;
     // it may have gone on from there: what runs anywhere is not lost
-    const elsewhere = anywhere(await this.#parts.peers.readPeers(place.uuid, signal));
+    const elsewhere = anywhere(await this.#parts.peers.readPeers({ uuid: place.uuid }, signal));
     if (elsewhere.target.word === "unreadable" && mayHaveGoneOn(seen))
       return { source, ...elsewhere, verdict: "doubtful" };
     if (!isActiveWord(elsewhere.target.word)) return seen;
@@ -137,13 +137,13 @@ export class MigrationEnds {
     const { peers } = this.#parts;
     if (peer !== undefined) {
       try {
-        return { target: targetSight(await peers.readPeer(peer, uuid, signal)), peer };
+        return { target: targetSight(await peers.readPeer(peer, { uuid }, signal)), peer };
       } catch (error) {
         throwIfAborted(signal);
         return { target: { word: "unreadable", text: messageOf(error) }, peer };
       }
     }
-    return anywhere(await peers.readPeers(uuid, signal));
+    return anywhere(await peers.readPeers({ uuid }, signal));
   }
 
   async #destroyHere(uuid: string, signal: AbortSignal): Promise<void> {

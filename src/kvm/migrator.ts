@@ -81,7 +81,7 @@ export class Migrator {
       const answer = await this.#carry(place, uri, { ...plan, abortAt }, stops, signal);
       if (stops.giveUp.aborted && !hasCode(signal.reason, "CANCELLED")) throw abortError(signal);
       const end = ends.endOf(place, await this.#settleAfter(place, answer, abortAt, signal));
-      return { ...end, why: `${answer.words}; ${end.why}` };
+      return { ...end, why: `${wordsOf(answer, uri)}; ${end.why}` };
     } finally {
       stops.release();
     }
@@ -207,6 +207,11 @@ export class Migrator {
 function isAtRest({ verdict, source, target }: EndsSeen): boolean {
   if (runsTwice(source.word, target.word)) return true;
   return verdict === "moved" || verdict === "stayed" || verdict === "lost";
+}
+
+/** libvirt's own words of a connection that failed name neither the transport nor the host. */
+function wordsOf({ reply, words }: MigrationAnswer, uri: string): string {
+  return reply === "failed" ? `over ${uri.split("?")[0]}: ${words}` : words;
 }
 
 function refused(guest: string, target: string, why: string): AgentError {

@@ -46,7 +46,7 @@ async function sourceOf(code: DomainStateCode, job: Job = "none") {
 async function targetOf(code: DomainStateCode, job: Job = "none") {
   const domain = libvirtd.define("web1", code);
   domain.job = job;
-  return targetSight(await clock.until(peers().readPeer("node2", domain.uuid, never)));
+  return targetSight(await clock.until(peers().readPeer("node2", { uuid: domain.uuid }, never)));
 }
 
 function peers(): Peers {
@@ -151,7 +151,7 @@ describe("a look at the target", () => {
   it("takes a target that does not know the guest as inactive", async () => {
     const uuid = "5c1b8d3c-0000-4000-8000-000000000001";
 
-    expect(targetSight(await clock.until(peers().readPeer("node2", uuid, never)))).toEqual({
+    expect(targetSight(await clock.until(peers().readPeer("node2", { uuid }, never)))).toEqual({
       word: "inactive",
       text: "not defined",
     });
