@@ -123,19 +123,24 @@ function clusterObstacles(
 }
 
 /** RHEV-M would start guests with its own HA flag elsewhere at once, beside the cluster. */
-function guestObstacles({ vms, guestId }: FencingFacts, host: string): readonly string[] {
-  const restarted = vms
+function guestObstacles(facts: FencingFacts, host: string): readonly string[] {
+  const restarted = facts.vms
     .filter(({ isHighlyAvailable }) => isHighlyAvailable)
     .map(({ name }) => printable(name));
-  const isIncomplete = guestId !== undefined && !vms.some(({ id }) => id === guestId);
   return [
-    ...(isIncomplete ? [`RHEV-M does not list the guest among those of host ${host}`] : []),
+    ...(isListComplete(facts) ? [] : [`RHEV-M does not list all guests of host ${host}`]),
     ...(restarted.length > 0
       ? [
           `RHEV-M itself would restart guests of host ${host} that have its own HA flag: ${restarted.join(", ")}`,
         ]
       : []),
   ];
+}
+
+/** The list comes from a search; one that missed what must be there has missed more. */
+function isListComplete({ vms, guestId, host }: FencingFacts): boolean {
+  if (guestId !== undefined) return vms.some(({ id }) => id === guestId);
+  return vms.length > 0 || (host.vmCount ?? 0) === 0;
 }
 
 /** Source: ovirt-engine, FenceVdsManualyCommand: what it asks of a host that is the SPM. */

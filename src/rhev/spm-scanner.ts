@@ -187,11 +187,10 @@ export class SpmScanner implements DevScanner {
     const guestsOn = new Map<string, readonly string[]>();
     const rivals = hosts.filter((host) => host.clusterId !== localClusterId && canBeSpm(host));
     for (const host of movesGuests ? [] : rivals) {
-      const vms = await manager.reads.vmsOn(host, signal);
-      guestsOn.set(
-        host.id,
-        vms.map(({ name }) => name),
-      );
+      const names = (await manager.reads.vmsOn(host, signal)).map(({ name }) => name);
+      // the list comes from a search, the number from the host
+      const isMissed = names.length === 0 && (host.vmCount ?? 0) > 0;
+      guestsOn.set(host.id, isMissed ? [`${host.vmCount ?? 0} that RHEV-M does not list`] : names);
     }
     return { localClusterId, dataCenter, hosts, guestsOn, movesGuests, isolated, sent };
   }

@@ -9,6 +9,8 @@ import type { RhevmSimulator, SimulatorOptions } from "../support/rhevm-simulato
 
 const signal = AbortSignal.timeout(170_000);
 
+const SETTINGS = { ownSystem: "host1", hostOf: () => undefined, remoteClusterOf: () => undefined };
+
 /** A guest web1 on host2, which the engine has lost, and a daemon on host1 whose cluster says that host2 is FAULTED. */
 async function lostHost({
   isDead = true,
@@ -24,8 +26,7 @@ async function lostHost({
   engine.clusterValues.set("UseFence", "SCSI3");
   const client = await testClient(site);
   const { log } = client;
-  const settings = () => ({ ownSystem: "host1", hostOf: () => undefined, remoteClusterOf: () => undefined });
-  const fencing = new ManualFencing({ engine, settings, log, pollMs: 20 });
+  const fencing = new ManualFencing({ engine, settings: () => SETTINGS, log, pollMs: 20 });
   const free = (guest = "web1", isWanted = true) => freeGuest(fencing, client, site, guest, isWanted);
   return { site, engine, client, fencing, free };
 }

@@ -114,5 +114,6 @@ describe("a scan whose process is killed", () => {
 
     begin(engine, false);
     await until("all hosts are up, and nothing is owed", () => isRepaired(engine));
+    expect(hostsOf(engine).filter((text) => !text.includes(" up"))).toEqual([]);
   });
 });

@@ -33,7 +33,6 @@ beforeEach(async () => {
   const scanner = {
     scan: (task: DevScanTask) =>
       new Promise<string>((resolve, reject) => {
-        const settled = () => new Promise<void>((next) => setImmediate(next));
         const end = (words: string) => (resolve(words), settled());
         const fail = (error: Error) => (reject(error), settled());
         started.push({ task, end, fail });
@@ -47,6 +46,11 @@ beforeEach(async () => {
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
+
+/** What followed at once has happened. */
+function settled(): Promise<void> {
+  return new Promise((next) => setImmediate(next));
+}
 
 function ask(args: readonly string[] = [], resource = "web1_res", cluster = "EAST") {
   return scans.ask({ resource, attributes: rhevAttributes({ cluster }), args }, never);

@@ -24,6 +24,12 @@ async function engineOf(script: string, timeoutMs = 20_000) {
   return haresEngine(() => ({ command, system: "node1", timeoutMs }));
 }
 
+/** An engine with another command beside hares. */
+async function engineWith(name: string, script: string) {
+  await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return engineOf("exit 9");
+}
+
 async function saved(name: string): Promise<string> {
   return readFile(join(folder, name), "utf8");
 }
@@ -173,12 +179,6 @@ describe("modifyHere", () => {
 });
 
 describe("states of systems and clusters", () => {
-  /** An engine with another command beside hares. */
-  async function engineWith(name: string, script: string) {
-    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    return engineOf("exit 9");
-  }
-
   it("are what hasys prints beside hares, by system", async () => {
     const engine = await engineWith(
       "hasys",

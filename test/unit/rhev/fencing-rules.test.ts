@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type DeathWitness, type FencingFacts, fencingObstacles } from "../../../src/rhev/fencing-rules.ts";
 import { rhevHost, rhevVm } from "../../support/fakes/rhev-documents.ts";
@@ -84,7 +84,13 @@ const MISSING: readonly (readonly [
     { vms: [...PROVED.vms, rhevVm("db1", { isHighlyAvailable: true })] },
     /own HA flag: db1/,
   ],
-  ["the guest is not listed there", PROVED, { vms: [] }, /does not list the guest/],
+  ["the guest is not listed there", PROVED, { vms: [] }, /does not list all guests of host host2/],
+  [
+    "guests that RHEV-M counts are not listed",
+    PROVED_SPM,
+    { vms: [], guestId: undefined, host: { ...DEAD_SPM, vmCount: 2 } },
+    /does not list all guests of host host2/,
+  ],
   ["its SPM role is not told", PROVED, { host: { ...DEAD, spm: undefined } }, /does not tell whether/],
   ["an SPM has no heir", PROVED_SPM, { hosts: [DEAD_SPM] }, /no other host of data centre Default is up/],
   [

@@ -1,7 +1,7 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RhevHost } from "../../../src/rhev/host-document.ts";
-import { nextSpmStep, type SpmFacts } from "../../../src/rhev/spm-plan.ts";
+import { nextSpmStep, type SpmFacts, type SpmStep } from "../../../src/rhev/spm-plan.ts";
 import { rhevHost } from "../../support/fakes/rhev-documents.ts";
 
 const east = (name: string, changes: Partial<RhevHost> = {}) => rhevHost(name, changes);
@@ -24,6 +24,18 @@ function facts(hosts: readonly RhevHost[], changes: Partial<SpmFacts> = {}): Spm
 const SPM = { spm: "spm" } as const;
 const GONE = { status: "non_responsive", spm: "spm" } as const;
 const PROBLEMATIC = { dataCenter: { id: "dc", name: "Default", status: "problematic" } };
+
+/** What is wrong with a step, whatever led to it. */
+function mistakeOf(step: SpmStep, { guestsOn, sent }: SpmFacts): string | undefined {
+  if (step.kind === "wait" || step.kind === "impossible") return undefined;
+  const { id, clusterId, status, spm } = step.host;
+  const isLocal = clusterId === "EAST";
+  if (step.kind === "done") return isLocal && status === "up" && spm === "spm" ? undefined : "not done";
+  if (step.kind === "isolate")
+    return status === "non_responsive" && spm === "spm" && step.isLocal === isLocal ? undefined : "isolates";
+  if (isLocal || status !== "up") return "sends a local host, or one that is not up";
+  return guestsOn.has(id) || sent.has(id) ? "sends a host with guests, or one twice" : undefined;
+}
 
 describe("nextSpmStep", () => {
   it.each([
@@ -108,14 +120,13 @@ describe("nextSpmStep", () => {
   });
 
   it("never sends a local host to maintenance, nor one with guests, nor one twice", () => {
-    const host = fc
-      .record({
-        clusterId: fc.constantFrom("EAST", "WEST"),
-        status: fc.constantFrom("up", "non_responsive", "connecting", "maintenance", undefined),
-        spm: fc.constantFrom("none", "spm", "contending", undefined),
-        spmPriority: fc.constantFrom(-1, 5, undefined),
-      })
-      .map((changes) => changes);
+    const host = fc.record({
+      clusterId: fc.constantFrom("EAST", "WEST"),
+      status: fc.constantFrom("up", "non_responsive", "connecting", "maintenance", undefined),
+      spm: fc.constantFrom("none", "spm", "contending", undefined),
+      spmPriority: fc.constantFrom(-1, 5, undefined),
+    });
+
     fc.assert(
       fc.property(
         fc.array(host, { maxLength: 5 }),
@@ -129,13 +140,7 @@ describe("nextSpmStep", () => {
             guestsOn,
             sent: new Set(sent.map((at) => `id-h${at}`)),
           });
-          const step = nextSpmStep(given);
-          if (step.kind === "done")
-            expect(step.host).toMatchObject({ clusterId: "EAST", status: "up", spm: "spm" });
-          if (step.kind === "isolate") expect(step.host).toMatchObject(GONE);
-          if (step.kind !== "deactivate") return;
-          expect(step.host).toMatchObject({ clusterId: "WEST", status: "up" });
-          expect(guestsOn.has(step.host.id) || given.sent.has(step.host.id)).toBe(false);
+          expect(mistakeOf(nextSpmStep(given), given)).toBeUndefined();
         },
       ),
       { numRuns: 2000 },
