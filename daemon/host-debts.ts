@@ -100,14 +100,17 @@ export class HostDebts {
   async run(signal: AbortSignal): Promise<void> {
     const attemptMs = this.#parts.attemptMs ?? ATTEMPT_MS;
     let waitMs = attemptMs;
+    const wake = () => this.#wake.abort();
+    signal.addEventListener("abort", wake, { once: true });
     while (!signal.aborted) {
       this.#wake = new AbortController();
       const attempt = this.#giveBack(signal);
       this.#attempt = attempt;
       waitMs = (await attempt) ? attemptMs : Math.min(waitMs * 2, ATTEMPT_AT_MOST_MS);
       const isIdle = this.#debts.size === 0;
-      await pause(isIdle ? ATTEMPT_AT_MOST_MS : waitMs, AbortSignal.any([signal, this.#wake.signal]));
+      await pause(isIdle ? ATTEMPT_AT_MOST_MS : waitMs, this.#wake.signal);
     }
+    signal.removeEventListener("abort", wake);
     for (const debt of this.#debts.values())
       this.#parts.log.warn(fieldsOf(debt), "hosts stay in maintenance until the daemon runs again");
   }

@@ -1,6 +1,7 @@
 import { AgentError, type ErrorCode } from "../agent-error.ts";
 import { parseXml, type XmlElement } from "../xml.ts";
 import { faultOf, faultText } from "./action-document.ts";
+import { leanText } from "./lean-text.ts";
 import { oneLine } from "./one-line.ts";
 import { type HttpAnswer, outcomeUnknown } from "./transport.ts";
 
@@ -104,7 +105,7 @@ async function parseDocument(answer: HttpAnswer, asked: Asked): Promise<XmlEleme
     );
   const limits = { bytes: asked.bytesAtMost, parts: Math.ceil(asked.bytesAtMost / BYTES_OF_A_PART) };
   try {
-    return await parseXml(text, asked.what, limits);
+    return await parseXml(leanText(text), asked.what, limits);
   } catch (error) {
     // the parser quotes what it read
     if (error instanceof AgentError) throw new AgentError(error.code, asked.hide(error.message));

@@ -129,7 +129,7 @@ export class SpmScanner implements DevScanner {
       state.place ??= this.#claim(await this.#place(task.attributes, signal));
       return await this.#step(task, state.place, state, signal);
     } catch (error) {
-      if (signal.aborted || !hasCode(error, "PLATFORM_DOWN", "OUTCOME_UNKNOWN")) throw error;
+      if (signal.aborted || !hasCode(error, "PLATFORM_DOWN", "TIMED_OUT", "OUTCOME_UNKNOWN")) throw error;
       await this.#wait(task, state, error.message, signal);
       return undefined;
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -210,6 +210,11 @@ describe("DevScan", () => {
     expect(await outcome(host)).toBe(
       "DevScan failed (devices): the device command devices did not end within 1500 ms",
     );
+    const pid = (await readFile(join(folder, "pid"), "utf8")).trim();
+    await until("what it started has ended", async () => {
+      const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
+      return stat.includes(") Z");
+    });
   });
 
   it("goes on when the answer to a deactivation is lost, and when the engine is away for a moment", async () => {
