@@ -7,7 +7,7 @@ import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runDevScan } from "./dev-scan-action.ts";
 import { runGuestMigrated } from "./guest-migrated.ts";
-import { type Call, type OperationParts, requireKvm } from "./operations.ts";
+import { type Call, type OperationParts, refuseMixedEnvironments } from "./operations.ts";
 import { vmConfigSync } from "./vmconfigsync.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
@@ -62,17 +62,23 @@ export async function runAction(
   const { resource } = request;
   const limitMs = budgetMs(request.timeoutS ?? defaultTimeoutS("action"));
   const call = callOf(parts, request, limitMs, log.child({ resource }));
-  if (token !== "DevScan") requireKvm(resource, call.attributes);
   return withDeadline(limitMs, `action ${token} of resource ${resource}`, [ending], (signal) =>
     orLate(ACTIONS[token](parts, call, signal), LATE_MS, signal),
   );
 }
 
 /** As every request with tuples does, an action refreshes the resource's registration. */
-function callOf({ book }: OperationParts, request: ActionRequest, budget: number, log: Log): ActionCall {
+function callOf(
+  { book, passwords }: OperationParts,
+  request: ActionRequest,
+  budget: number,
+  log: Log,
+): ActionCall {
   const { resource, tuples, args } = request;
   const record = book.refresh(resource, parseAttributes(resource, tuples));
   const { attributes } = record.registration;
+  passwords.note(attributes, tuples);
+  refuseMixedEnvironments(book, resource, attributes);
   return { record, attributes, budgetMs: budget, log: log.child({ guest: attributes.guestName }), args };
 }
 

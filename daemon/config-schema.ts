@@ -57,21 +57,6 @@ const peers = z
   .record(z.string().min(1).max(255), z.strictObject({ uri: z.string().min(1).max(1024) }))
   .refine((record) => Object.keys(record).length <= 64, "must be 64 systems at most");
 
-const name = z.string().min(1).max(255);
-/** src/rhev compares the names with those that RHEV-M and the engine tell. */
-const rhev = z.strictObject({
-  hosts: z.record(name, name).default({}),
-  clusters: z.record(name, name).default({}),
-  devScan: z
-    .strictObject({
-      deviceCommand: z.tuple([path], z.string().max(4095)).optional(),
-      deviceCommandS: seconds(1, 600).default(60),
-      spmWaitS: seconds(10, 3600).default(180),
-      movesGuests: z.boolean().default(false),
-    })
-    .prefault({}),
-});
-
 const sync = z.strictObject({
   secrets: z.boolean().default(false),
   versions: z.int().min(0).max(99).default(3),
@@ -83,6 +68,41 @@ const heartbeat = z.strictObject({
   misses: z.int().min(1).max(100).default(3),
   lossS: seconds(1, 3600).default(60),
 });
+
+const devScan = z.strictObject({
+  deviceCommand: z.tuple([path], z.string().max(4095)).optional(),
+  deviceCommandS: seconds(1, 600).default(60),
+  spmWaitS: seconds(10, 3600).default(180),
+  movesGuests: z.boolean().default(false),
+});
+
+const rhev = z
+  .strictObject({
+    auth: z.enum(["basic", "oauth"]).default("basic"),
+    caFile: path.optional(),
+    fingerprints: z.array(z.string().max(128)).min(1).max(8).optional(),
+    passwordCommand: z.tuple([path], z.string().max(4095)).optional(),
+    passwordCredential: z
+      .string()
+      .regex(/^[\w.-]{1,255}$/, "must be the name of a credential")
+      .optional(),
+    passwordFile: path.optional(),
+    host: z.string().min(1).max(255).optional(),
+    hosts: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).default({}),
+    clusters: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).default({}),
+    devScan: devScan.prefault({}),
+    connectTimeoutS: seconds(1, 60).default(5),
+    answerTimeoutS: seconds(1, 60).default(10),
+  })
+  .refine(
+    ({ caFile, fingerprints }) => caFile === undefined || fingerprints === undefined,
+    "takes caFile or fingerprints, not both",
+  )
+  .refine(
+    ({ passwordCommand, passwordCredential, passwordFile }) =>
+      [passwordCommand, passwordCredential, passwordFile].filter((one) => one !== undefined).length <= 1,
+    "takes one of passwordCommand, passwordCredential and passwordFile",
+  );
 
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
@@ -105,9 +125,9 @@ export const configSchema = z.strictObject({
   migration: migration.prefault({}),
   sites: sites.default({}),
   peers: peers.default({}),
-  rhev: rhev.prefault({}),
   sync: sync.prefault({}),
   heartbeat: heartbeat.prefault({}),
+  rhev: rhev.prefault({}),
   limits: limits.prefault({}),
 });
 

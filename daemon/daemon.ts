@@ -9,12 +9,14 @@ import { Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
 import { DevScans } from "./dev-scans.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { EncryptedPasswords } from "./encrypted-passwords.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { hostDebtStore } from "./host-debt-store.ts";
 import { HostDebts } from "./host-debts.ts";
+import { type KeptGuests, keptGuests } from "./kept-guests.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
@@ -28,12 +30,18 @@ import { createViews } from "./views.ts";
 /** The state directory is waited for this long at the start. */
 const LOAD_MS = 10_000;
 
-export interface DaemonParts {
-  /** The configuration in force; read at each use, so that a reload takes effect. */
-  readonly config: () => Config;
+/** All environments in which guests are kept. */
+export interface Environments {
   readonly platform: Platform;
   /** Brings the SPM of RHEV-M to this cluster. */
   readonly scanner: DevScanner;
+}
+
+export interface DaemonParts {
+  /** The configuration in force; read at each use, so that a reload takes effect. */
+  readonly config: () => Config;
+  /** Makes the platform, and what scans, over what is known of the guests. */
+  readonly environments: (kept: KeptGuests) => Environments;
   readonly log: Logger;
 }
 
@@ -43,10 +51,8 @@ export interface DaemonParts {
  *
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
-export async function runDaemon(
-  { config, platform, scanner, log }: DaemonParts,
-  signal: AbortSignal,
-): Promise<void> {
+export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
+  const { config, log } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -54,6 +60,8 @@ export async function runDaemon(
   const migrations = new MigrationBook(migrationStore(stateDirectory, log), bootId(), log);
 
   const engine = haresEngine(() => haresOptions(config()));
+  const passwords = new EncryptedPasswords(engine, book);
+  const { platform, scanner } = parts.environments(keptGuests(book, passwords));
   const prober = new Prober(engine, log, ending.signal);
   const intervalMs = () => config().monitorIntervalS * 1000;
   const look = (guest: string) => void follower.look(guest, ending.signal);
@@ -76,7 +84,7 @@ export async function runDaemon(
   const debts = new HostDebts({ scanner, store: hostDebtStore(stateDirectory, log), log });
   const devScans = new DevScans({ scanner, debts, log }, ending.signal);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, migrations, arrivals, queue, systems, look, told, devScans },
+    { platform, engine, book, migrations, arrivals, queue, systems, passwords, look, told, devScans },
     log,
     ending.signal,
   );

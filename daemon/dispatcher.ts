@@ -12,7 +12,7 @@ import {
   type Call,
   type OperationParts,
   type Result,
-  requireKvm,
+  refuseMixedEnvironments,
   runAttrChanged,
   runClean,
   runMonitor,
@@ -117,7 +117,7 @@ export class Dispatcher {
       budgetMs: limitMs,
       log: log.child({ guest: attributes.guestName }),
     };
-    if (entryPoint !== "attr_changed") requireKvm(resource, attributes);
+    if (entryPoint !== "attr_changed") refuseMixedEnvironments(this.#parts.book, resource, attributes);
     return this.#onGuest(entryPoint, request, call, signal);
   }
 
@@ -186,6 +186,7 @@ export class Dispatcher {
       );
     }
     const attributes = this.#attributesFor(request, known, log);
+    this.#parts.passwords.note(attributes, request.tuples);
     return entryPoint === "open" ? book.open(resource, attributes) : book.refresh(resource, attributes);
   }
 

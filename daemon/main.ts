@@ -1,18 +1,15 @@
 #!/usr/bin/env node
-import { AgentError, messageOf } from "../src/agent-error.ts";
-import { KvmPlatform } from "../src/kvm/platform.ts";
-import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../src/kvm/session.ts";
-import type { KvmSettings } from "../src/kvm/settings.ts";
-import { parseStateOverrides } from "../src/kvm/state-overrides.ts";
-import { ManualFencing } from "../src/rhev/manual-fencing.ts";
-import { SpmScanner } from "../src/rhev/spm-scanner.ts";
+import { messageOf } from "../src/agent-error.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
-import { haresEngine } from "./hares.ts";
+import type { KeptGuests } from "./kept-guests.ts";
 import { createLogger } from "./logger.ts";
-import { fencingSettings, fixedKeysChanged, haresOptions, peerUris, scanSettings } from "./settings.ts";
+import { PlatformByEnvironment } from "./platforms/by-environment.ts";
+import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
+import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
+import { fixedKeysChanged } from "./settings.ts";
 import { packageVersion } from "./version.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
@@ -77,29 +74,15 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     }
   });
 
-  const { libvirt } = first;
-  const patience = {
-    openTimeoutMs: libvirt.openTimeoutS * 1000,
-    keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
-  };
-  const platform = new KvmPlatform({
-    open: sessionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
-    openPeer: peerOpener(patience, log),
-    settings: settingsInForce(() => inForce.config, libvirt),
-    log,
-  });
-  const engine = haresEngine(() => haresOptions(inForce.config));
-  const fencing = new ManualFencing({ engine, settings: () => fencingSettings(inForce.config), log });
-  const scanner = new SpmScanner({
-    manager: () => {
-      throw new AgentError("BAD_ATTRIBUTE", "this version keeps no guests of RHEV-M");
-    },
-    fencing,
-    settings: () => scanSettings(inForce.config),
-    log,
-  });
   try {
-    await runDaemon({ config: () => inForce.config, platform, scanner, log }, stop.signal);
+    const config = () => inForce.config;
+    const kvm = kvmPlatform(config, log);
+    const environments = (kept: KeptGuests) => {
+      const { platform: rhev, scanner } = rhevEnvironment(config, kept, log);
+      const { environmentOf } = kept;
+      return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
+    };
+    await runDaemon({ config, environments, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
@@ -108,60 +91,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
 }
 
 function load(command: RunCommand): Config {
-  return loadConfig(command.config, command.overrides, [checkStates, checkUris]);
-}
-
-/** The table of states is the platform's own, so its words are checked here. */
-function checkStates(config: Config): readonly string[] {
-  return parseStateOverrides(config.kvm.states).problems;
-}
-
-/** So are URIs: the platform knows which transports there are. */
-function checkUris({ libvirt, peers }: Config): readonly string[] {
-  const local = localUriProblem(libvirt.uri);
-  const remote = Object.entries(peers).map(([system, { uri }]) => ({ system, problem: peerUriProblem(uri) }));
-  return [
-    ...(local === undefined ? [] : [`libvirt.uri: ${local}`]),
-    ...remote.flatMap(({ system, problem }) =>
-      problem === undefined ? [] : [`peers.${system}.uri: ${problem}`],
-    ),
-  ];
-}
-
-/** Every reading of a guest asks for the settings: they are made once for a configuration. */
-function settingsInForce(inForce: () => Config, libvirt: Config["libvirt"]): () => KvmSettings {
-  const made = { config: inForce(), settings: kvmSettings(inForce(), libvirt) };
-  return () => {
-    const config = inForce();
-    if (config !== made.config) {
-      made.config = config;
-      made.settings = kvmSettings(config, libvirt);
-    }
-    return made.settings;
-  };
-}
-
-function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): KvmSettings {
-  const { states, ...kvm } = config.kvm;
-  const { overrides } = parseStateOverrides(states);
-  return {
-    ...kvm,
-    overrides,
-    sync: config.sync,
-    uri,
-    runDirectory,
-    // the engine's file is read for it, which not every reading of a guest has to pay
-    get peers() {
-      return peerUris(config);
-    },
-    migration: {
-      migrateUri: undefined,
-      bandwidthMiBps: undefined,
-      parallelConnections: undefined,
-      downtimeMs: undefined,
-      ...config.migration,
-    },
-  };
+  return loadConfig(command.config, command.overrides, [kvmProblems, rhevProblems]);
 }
 
 // what hangs in a library (a hung file system below it) must not keep the process from ending

@@ -15,6 +15,7 @@ import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "./answer-facts.ts";
 import type { DevScans } from "./dev-scans.ts";
+import type { EncryptedPasswords } from "./encrypted-passwords.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
@@ -33,6 +34,7 @@ export interface OperationParts extends FactSources {
   readonly book: ResourceBook;
   readonly queue: GuestQueue;
   readonly systems: Systems;
+  readonly passwords: Pick<EncryptedPasswords, "note" | "forget">;
   /** Has the guest looked at: what happened to it during an operation was left to the operation. */
   readonly look: (guest: string) => void;
   /** Hears the exit code of each monitor: what the engine was told, it need not be asked to find out. */
@@ -195,7 +197,8 @@ export async function runAttrChanged(
     await parts.book.adopt(record, attributes);
   });
   warnOfShortDelays(attributes, log);
-  requireKvm(resource, attributes);
+  refuseMixedEnvironments(parts.book, resource, attributes);
+  parts.passwords.forget(attributes);
   const findings = await parts.platform.validate(attributes, signal);
   for (const { level, text } of findings)
     log[level]({ attribute, finding: text }, "environment of the resource");
@@ -203,12 +206,25 @@ export async function runAttrChanged(
   return { exitCode: 0 };
 }
 
-/** @throws {AgentError} BAD_ATTRIBUTE for a resource of an environment that this version does not keep */
-export function requireKvm(resource: string, attributes: Attributes): void {
-  if (environmentOf(attributes) === "kvm") return;
+/**
+ * A guest is known by its name, so one name cannot mean a guest of each environment on one host.
+ *
+ * @throws {AgentError} BAD_ATTRIBUTE naming the other resource
+ */
+export function refuseMixedEnvironments(
+  book: Pick<ResourceBook, "ofGuest">,
+  resource: string,
+  attributes: Attributes,
+): void {
+  const { guestName } = attributes;
+  const other = book
+    .ofGuest(guestName)
+    .map(({ registration }) => registration)
+    .find((one) => one.resource !== resource && environmentOf(one.attributes) !== environmentOf(attributes));
+  if (other === undefined) return;
   throw new AgentError(
     "BAD_ATTRIBUTE",
-    `resource ${resource}: RHEVMInfo.Enabled = "1": this version keeps guests of plain KVM only`,
+    `resource ${resource}: GuestName = "${guestName}": resource ${other.resource} has a guest of this name with another RHEVMInfo.Enabled`,
   );
 }
 

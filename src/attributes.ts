@@ -121,6 +121,11 @@ export function parseAttributes(resource: string, tuples: Tuples): Attributes {
   };
 }
 
+/** RHEVMInfo's Password as the engine passes it, encrypted; undefined where it is not set. */
+export function encryptedPasswordIn(tuples: Tuples): string | undefined {
+  return set(parseAssociation(tuples.get("RHEVMInfo") ?? [], RHEVM_KEYS).get("Password"));
+}
+
 /** Which environment the attributes ask for. */
 export function environmentOf(attributes: Attributes): Environment {
   return attributes.rhevmInfo.enabled ? "rhev" : "kvm";

@@ -1,9 +1,10 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
-import { pause, withDeadline } from "../deadline.ts";
+import { withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
+import { nextChange } from "../next-change.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -130,18 +131,8 @@ export class KvmPlatform implements Platform {
     return this.#reader.readAll(guests, signal);
   }
 
-  async nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void> {
-    const either = new AbortController();
-    const wake = (changed: string) => {
-      if (changed === guest) either.abort();
-    };
-    const give = () => either.abort();
-    this.events.on("changed", wake);
-    signal.addEventListener("abort", give, { once: true });
-    if (signal.aborted) give();
-    await pause(maxMs, either.signal);
-    signal.removeEventListener("abort", give);
-    this.events.off("changed", wake);
+  nextChange(guest: string, maxMs: number, signal: AbortSignal): Promise<void> {
+    return nextChange(this.events, guest, maxMs, signal);
   }
 
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {

@@ -18,7 +18,7 @@ export type PasswordSource =
   | {
       readonly kind: "command";
       readonly command: readonly [program: string, ...args: string[]];
-      readonly encrypted: () => string | undefined;
+      readonly encrypted: (signal: AbortSignal) => Promise<string | undefined>;
     }
   | { readonly kind: "credential"; readonly directory: string | undefined; readonly name: string }
   | { readonly kind: "file"; readonly path: string };
@@ -94,7 +94,7 @@ async function decrypt(
   { command, encrypted }: Extract<PasswordSource, { kind: "command" }>,
   signal: AbortSignal,
 ): Promise<string> {
-  const text = encrypted();
+  const text = await encrypted(signal);
   if (text === undefined)
     throw new AgentError(
       "BAD_ATTRIBUTE",

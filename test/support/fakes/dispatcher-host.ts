@@ -1,5 +1,6 @@
 import type { FactSources } from "../../../daemon/answer-facts.ts";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
+import { EncryptedPasswords } from "../../../daemon/encrypted-passwords.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
@@ -96,6 +97,7 @@ export class DispatcherHost {
       engine: this.engine,
       book: this.#book,
       queue: new GuestQueue(),
+      passwords: new EncryptedPasswords(this.engine, this.#book),
       look: (guest: string) => void this.looked.push(guest),
       told: (resource: string, code: number) => void this.told.push(`${resource} ${code}`),
       devScans: this.devScans,

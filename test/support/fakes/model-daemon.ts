@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
+import { EncryptedPasswords } from "../../../daemon/encrypted-passwords.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
@@ -92,8 +93,9 @@ export class ModelDaemon {
     const told = (resource: string, code: number) => prober.told(resource, code);
     const queue = new GuestQueue();
     const systems = { own: () => "node1", siteOf: () => undefined };
+    const passwords = new EncryptedPasswords(engine, book);
     const devScans = NO_DEV_SCANS;
-    const parts = { platform, book, ...facts, engine, queue, systems, look, told, devScans };
+    const parts = { platform, book, ...facts, engine, queue, systems, passwords, look, told, devScans };
     const dispatcher = new Dispatcher(parts, log, signal);
     await Promise.all([book.load(), migrations.load()]);
     void follower.run(signal);

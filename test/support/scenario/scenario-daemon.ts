@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { Dispatcher } from "../../../daemon/dispatcher.ts";
+import { EncryptedPasswords } from "../../../daemon/encrypted-passwords.ts";
 import { Follower } from "../../../daemon/follower.ts";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { Heartbeats } from "../../../daemon/heartbeats.ts";
@@ -54,8 +55,9 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   const told = (resource: string, code: number) => prober.told(resource, code);
   const queue = new GuestQueue();
   const systems = { own: () => "node1", siteOf: () => undefined };
+  const passwords = new EncryptedPasswords(engine, book);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, ...facts, queue, systems, look, told, devScans: NO_DEV_SCANS },
+    { platform, engine, book, ...facts, queue, systems, passwords, look, told, devScans: NO_DEV_SCANS },
     log,
     ending.signal,
   );

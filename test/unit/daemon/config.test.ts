@@ -61,7 +61,14 @@ const DEFAULTS = {
   peers: {},
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
-  rhev: { hosts: {}, clusters: {}, devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false } },
+  rhev: {
+    auth: "basic",
+    connectTimeoutS: 5,
+    answerTimeoutS: 10,
+    hosts: {},
+    clusters: {},
+    devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false },
+  },
   sync: { secrets: false, versions: 3 },
   limits: {},
 };
@@ -157,6 +164,9 @@ describe("loadConfig", () => {
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
       rhev: {
+        auth: "basic",
+        connectTimeoutS: 5,
+        answerTimeoutS: 10,
         hosts: { node1: "hypervisor1" },
         clusters: { WEST: "vcs_west" },
         devScan: {

@@ -28,7 +28,7 @@ async function command(script: string, ...args: string[]): Promise<PasswordSourc
   const path = join(await folder(), "vcsdecrypt");
   await writeFile(path, `#!/bin/sh\n${script}\n`);
   await chmod(path, 0o700);
-  return { kind: "command", command: [path, ...args], encrypted: () => "BNCnCNc" };
+  return { kind: "command", command: [path, ...args], encrypted: () => Promise.resolve("BNCnCNc") };
 }
 
 describe("the password of an engine", () => {
@@ -118,9 +118,9 @@ describe("the password of an engine", () => {
     const missing: PasswordSource = {
       kind: "command",
       command: ["/nowhere/vcsdecrypt", "x"],
-      encrypted: () => "B",
+      encrypted: () => Promise.resolve("B"),
     };
-    const unset: PasswordSource = { ...missing, encrypted: () => undefined };
+    const unset: PasswordSource = { ...missing, encrypted: () => Promise.resolve(undefined) };
 
     expect(String(await errorOf(readPassword(missing, signal)))).toContain(
       "vcsdecrypt cannot be run: ENOENT",

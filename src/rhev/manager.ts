@@ -1,0 +1,65 @@
+import type { Log } from "../log.ts";
+import type { OwnIdentity } from "./own-host.ts";
+import { Poller } from "./poller.ts";
+import type { RhevSettings } from "./rhev-settings.ts";
+import { type Rhevm, rhevmOf } from "./rhevm.ts";
+import type { RhevmActions } from "./rhevm-actions.ts";
+import type { RhevmReads } from "./rhevm-reads.ts";
+import { parseRhevmUrl, parseUser, RHEVM_LIMITS } from "./settings.ts";
+
+/** Which engine, and as whom. */
+export interface ManagerAccess {
+  readonly url: string;
+  readonly user: string;
+  /** RHEVMInfo's Password as it stands there, encrypted; undefined until a request has brought it. */
+  readonly encrypted: (signal: AbortSignal) => Promise<string | undefined>;
+}
+
+export interface ManagerParts {
+  readonly access: ManagerAccess;
+  readonly settings: () => RhevSettings;
+  readonly identity: () => Promise<OwnIdentity>;
+  readonly log: Log;
+}
+
+/** One engine: the session with it, what is asked and changed there, and the poller that follows its guests. */
+export class Manager {
+  readonly reads: RhevmReads;
+  readonly actions: RhevmActions;
+  readonly poller: Poller;
+  readonly #session: Rhevm["session"];
+
+  /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
+  constructor({ access, settings, identity, log }: ManagerParts) {
+    const { auth, trust, connectMs, answerMs } = settings();
+    const user = parseUser(access.user);
+    const { session, reads, actions } = rhevmOf({
+      settings: { ...RHEVM_LIMITS, url: parseRhevmUrl(access.url), user, auth, trust, connectMs, answerMs },
+      passwordSource: () => {
+        const { password } = settings();
+        return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
+      },
+      log,
+    });
+    this.#session = session;
+    this.reads = reads;
+    this.actions = actions;
+    this.poller = new Poller({
+      source: this.reads,
+      identity,
+      configuredHost: () => settings().host,
+      log,
+    });
+  }
+
+  /** The password is read anew at the next request. */
+  renewPassword(): void {
+    this.#session.renewPassword();
+  }
+
+  /** Follows its guests until the signal aborts, then logs out. Never throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.poller.run(signal);
+    await this.#session.close(new AbortController().signal);
+  }
+}

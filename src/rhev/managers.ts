@@ -1,0 +1,130 @@
+import { EventEmitter } from "eventemitter3";
+import { AgentError } from "../agent-error.ts";
+import type { Attributes } from "../attributes.ts";
+import type { Log } from "../log.ts";
+import type { PlatformEvents } from "../platform.ts";
+import { Manager } from "./manager.ts";
+import type { OwnIdentity } from "./own-host.ts";
+import type { RhevSettings } from "./rhev-settings.ts";
+
+/** A resource's way to its engine. */
+export type RhevmInfo = Attributes["rhevmInfo"];
+
+export interface ManagersParts {
+  readonly settings: () => RhevSettings;
+  readonly identity: () => Promise<OwnIdentity>;
+  /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
+  readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
+  readonly log: Log;
+}
+
+interface Running {
+  readonly manager: Manager;
+  readonly ending: AbortController;
+  readonly end: Promise<void>;
+  readonly guests: Set<string>;
+}
+
+/** All engines that resources name: one connection and one poller for each, however many guests it has. */
+export class Managers {
+  readonly events = new EventEmitter<PlatformEvents>();
+  readonly #parts: ManagersParts;
+  readonly #running = new Map<string, Running>();
+  #lifetime = new AbortController();
+
+  constructor(parts: ManagersParts) {
+    this.#parts = parts;
+  }
+
+  /** Keeps those that are in use until the signal aborts, and then logs out everywhere. */
+  async run(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    this.#lifetime.abort();
+    const all = [...this.#running.values()];
+    for (const { ending } of all) ending.abort();
+    await Promise.all(all.map(({ end }) => end));
+  }
+
+  /**
+   * The engine that keeps a guest, which is followed there from now on.
+   *
+   * @throws {AgentError} BAD_ATTRIBUTE when RHEVMInfo names none
+   */
+  of(guest: string, info: RhevmInfo): Manager {
+    const { url, user } = complete(info);
+    const key = keyOf(url, user);
+    const known = this.#running.get(key) ?? this.#open(url, user, key);
+    if (!known.guests.has(guest)) {
+      this.forget(guest);
+      known.guests.add(guest);
+      known.manager.poller.follow(guest);
+    }
+    return known.manager;
+  }
+
+  /**
+   * An engine that keeps guests here.
+   *
+   * @throws {AgentError} REFUSED when no guest of it is known yet
+   */
+  at({ url, user }: { readonly url: string; readonly user: string }): Manager {
+    const known = this.#running.get(keyOf(url, user));
+    if (known !== undefined) return known.manager;
+    throw new AgentError("REFUSED", `no guest of ${url} is kept here as ${user} at the moment`);
+  }
+
+  /** Passwords may have changed: each is read anew. */
+  renewPassword(info: RhevmInfo): void {
+    if (info.url === undefined || info.user === undefined) return;
+    this.#running.get(keyOf(info.url, info.user))?.manager.renewPassword();
+  }
+
+  /** Drops a guest; an engine without guests is logged out of. */
+  forget(guest: string): void {
+    for (const [key, { manager, guests, ending }] of this.#running) {
+      if (!guests.delete(guest)) continue;
+      manager.poller.forget(guest);
+      if (guests.size > 0) continue;
+      this.#running.delete(key);
+      ending.abort();
+    }
+  }
+
+  #open(url: string, user: string, key: string): Running {
+    const { settings, identity, encryptedPassword, log } = this.#parts;
+    const manager = new Manager({
+      access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
+      settings,
+      identity,
+      log: log.child({ rhevm: url }),
+    });
+    const { events } = manager.poller;
+    events.on("changed", (guest) => this.events.emit("changed", guest));
+    events.on("started", (guest) => this.events.emit("started", guest));
+    events.on("connected", () => this.events.emit("connected"));
+    events.on("lost", (reason) => this.events.emit("lost", reason));
+    const ending = new AbortController();
+    if (this.#lifetime.signal.aborted) ending.abort();
+    const running = { manager, ending, end: manager.run(ending.signal), guests: new Set<string>() };
+    this.#running.set(key, running);
+    return running;
+  }
+}
+
+function keyOf(url: string, user: string): string {
+  return `${user} ${url}`;
+}
+
+function complete({ url, user }: RhevmInfo): { readonly url: string; readonly user: string } {
+  if (url === undefined)
+    throw new AgentError(
+      "BAD_ATTRIBUTE",
+      "RHEVMInfo URL: is required, such as https://rhevm.example.com:443",
+    );
+  if (user === undefined)
+    throw new AgentError("BAD_ATTRIBUTE", "RHEVMInfo User: is required, such as admin@internal");
+  return { url, user };
+}
