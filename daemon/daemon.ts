@@ -31,7 +31,7 @@ import { createViews } from "./views.ts";
 const LOAD_MS = 10_000;
 
 /** All environments in which guests are kept. */
-export interface Environments {
+interface Environments {
   readonly platform: Platform;
   /** Brings the SPM of RHEV-M to this cluster. */
   readonly scanner: DevScanner;
