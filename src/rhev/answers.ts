@@ -47,7 +47,7 @@ export async function documentOf(answer: HttpAnswer, asked: Asked): Promise<XmlE
  */
 async function errorOf(answer: HttpAnswer, asked: Asked): Promise<AgentError> {
   const [code, words] = await reasonOf(answer, asked);
-  const error = new AgentError(code, asked.hide(`${asked.what}: ${words}`));
+  const error = new AgentError(code, `${asked.what}: ${words}`);
   return asked.isWrite && answer.status >= 500 ? outcomeUnknown(asked.what, error) : error;
 }
 
@@ -86,21 +86,22 @@ function notFoundCode({ text }: HttpAnswer, { notFound }: Asked): ErrorCode {
 /** The engine's fault, a page's title, or that there is nothing. */
 async function saidIn(answer: HttpAnswer, asked: Asked): Promise<string> {
   if (answer.text.trim() === "") return "an empty answer";
-  if (isHtml(answer.text)) return `an HTML page${titleOf(answer.text)}`;
+  if (isHtml(answer.text)) return `an HTML page${titleOf(answer, asked)}`;
   try {
     const fault = faultOf(await parseDocument(answer, asked));
-    return fault === undefined ? "a document without a fault" : faultText(fault);
+    return fault === undefined ? "a document without a fault" : faultText(fault, asked.hide);
   } catch {
     return "text that is no XML"; // the status tells enough
   }
 }
 
-async function parseDocument({ text, contentType }: HttpAnswer, asked: Asked): Promise<XmlElement> {
+async function parseDocument(answer: HttpAnswer, asked: Asked): Promise<XmlElement> {
+  const { text, contentType } = answer;
   if (text.trim() === "") throw new AgentError("PROTOCOL", `${asked.what}: answered with nothing`);
   if (isHtml(text) || contentType.startsWith("text/html"))
     throw new AgentError(
       "PROTOCOL",
-      asked.hide(`${asked.what}: answered with an HTML page${titleOf(text)}: is something else at this URL?`),
+      `${asked.what}: answered with an HTML page${titleOf(answer, asked)}: is something else at this URL?`,
     );
   const limits = { bytes: asked.bytesAtMost, parts: Math.ceil(asked.bytesAtMost / BYTES_OF_A_PART) };
   try {
@@ -116,7 +117,9 @@ function isHtml(text: string): boolean {
   return /^\s*(<!--[^]*?-->\s*)?<(!doctype\s+html|html|head|body)\b/i.test(text.slice(0, 4096));
 }
 
-function titleOf(text: string): string {
-  const title = /<title>([^<]*)/i.exec(text.slice(0, 4096))?.[1]?.trim() ?? "";
-  return title === "" ? "" : ` ("${oneLine(title, TITLE_CHARACTERS)}")`;
+/** Secrets are taken out before the title is cut: half a secret would not be found any more. */
+function titleOf({ text }: HttpAnswer, { hide }: Asked): string {
+  const title = hide(/<title>([^<]*)/i.exec(text.slice(0, 4096))?.[1] ?? "");
+  const line = oneLine(title, TITLE_CHARACTERS);
+  return line === "" ? "" : ` ("${line}")`;
 }

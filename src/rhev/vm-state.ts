@@ -46,8 +46,11 @@ export function readingOf(sight: VmSight): Reading {
 function here(sight: VmSight, host: RhevHost): Reading {
   const { vm } = sight;
   const row = vmStatusRow(vm.status);
-  if (hostContact(host.status) === "lost")
-    return unknown(sight, `RHEV-M does not hear this host (${words(host.status)}), so that may be old`);
+  if (hostContact(host.status) !== "heard")
+    return unknown(
+      sight,
+      `on this host, which RHEV-M does not hear (${words(host.status)}), so that may be old`,
+    );
   const detail = vm.statusDetail?.toLowerCase();
   const isStalled = vm.status === "paused" && detail !== undefined && STORAGE_PAUSES.includes(detail);
   const why = isStalled ? `a disk failed under it (${detail})` : row.why;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { hasCode } from "../../src/agent-error.ts";
+import { Transport } from "../../src/rhev/transport.ts";
 import { errorOf } from "../support/error-of.ts";
-import { testClient, testEngine } from "../support/rhev-client.ts";
+import { settingsFor, testClient, testEngine } from "../support/rhev-client.ts";
 import type { Fault } from "../support/rhevm-simulator/faults.ts";
 
 const signal = AbortSignal.timeout(170_000);
@@ -93,7 +93,7 @@ describe("the RHEV client and a bad answer to a read", () => {
     expect(await failed).toMatchObject({ code: "CANCELLED" });
   });
 
-  it("tells an engine that is being started from one that does not know a guest", async () => {
+  it("says that the engine does not know a guest", async () => {
     const engine = await testEngine();
     const { reads } = await testClient(engine);
 
@@ -130,13 +130,21 @@ describe("the RHEV client and a bad answer to a write", () => {
   });
 
   it("is known not to be done when no connection can be made", async () => {
-    const engine = await testEngine({ vms: ["web1"] });
-    const { session, actions } = await testClient(engine);
-    await session.entry(signal);
-    await engine.stop();
+    const transport = new Transport({
+      ...settingsFor({ url: "https://localhost:1", caFile: "/dev/null" }),
+      trust: { kind: "system" },
+    });
+    const write = {
+      method: "POST",
+      path: "/vms/1/start",
+      headers: {},
+      body: "<action/>",
+      isWrite: true,
+    } as const;
 
-    const error = await errorOf(actions.startVm(engine.world.vm("web1").id, undefined, signal));
+    const error = await errorOf(transport.send(write, signal));
 
-    expect(hasCode(error, "OUTCOME_UNKNOWN")).toBe(false);
+    expect(error).toMatchObject({ code: "PLATFORM_DOWN" });
+    await transport.close();
   });
 });
