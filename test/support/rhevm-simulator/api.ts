@@ -90,7 +90,7 @@ function documentOf(
     case "datacenters":
       return write(site.dataCenters, (dataCenter) => dataCenterDocument(view, dataCenter));
     case "storagedomains":
-      return write(site.storageDomains, (domain) => storageDomainDocument(view, domain, false));
+      return write(site.storageDomains, (domain) => storageDomainDocument(view, domain));
     case "events": {
       const event = site.events.all.find((candidate) => String(candidate.id) === id);
       return event === undefined ? undefined : eventDocument(view, event);
@@ -102,6 +102,7 @@ function documentOf(
 function partReply(call: ApiCall, collection: CollectionName, id: string, part: string): HttpReply {
   const { site, view } = call;
   if (collection !== "datacenters") return htmlReply(404, "Not Found");
+  const dataCenter = site.dataCenter(id);
   const isIn = (thing: { readonly dataCenterId: string }) => thing.dataCenterId === id;
   switch (part) {
     case "storagedomains": {
@@ -111,7 +112,7 @@ function partReply(call: ApiCall, collection: CollectionName, id: string, part: 
         200,
         group(
           "storage_domains",
-          domains.map((domain) => storageDomainDocument(view, domain, true)),
+          domains.map((domain) => storageDomainDocument(view, domain, dataCenter)),
         ),
       );
     }

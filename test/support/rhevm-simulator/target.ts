@@ -19,9 +19,7 @@ export interface Target {
 /** Finds what a URL asks for; undefined when its path is not below one of the release's roots. */
 export function targetOf(url: string, release: Release): Target | undefined {
   const [path = "", query = ""] = url.split("?", 2);
-  const found = Object.entries(release.roots).find(
-    ([root]) => path === root || (/^[/;]/.test(path.slice(root.length)) && path.startsWith(root)),
-  );
+  const found = Object.entries(release.roots).find(([root]) => isBelow(path, root));
   if (found === undefined) return undefined;
   const [cookiePath, hrefRoot] = found;
   const matrix = new Map<string, string>();
@@ -39,6 +37,10 @@ export function targetOf(url: string, release: Release): Target | undefined {
     matrix,
     query: new Map(new URLSearchParams(query)),
   };
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path.startsWith(root) && /^([/;]|$)/.test(path.slice(root.length));
 }
 
 function takeMatrix(segment: string, matrix: Map<string, string>): string {
