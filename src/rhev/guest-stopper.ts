@@ -120,12 +120,7 @@ export class GuestStopper {
   }
 
   /** The next step towards the end of a guest, where there is one. */
-  async #end(
-    guest: string,
-    { vm, reading }: GuestSight,
-    asked: Asked,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #end(guest: string, { vm, reading }: GuestSight, asked: Asked, signal: AbortSignal): Promise<void> {
     const step = reading.active === true ? stepFor(vm.status) : undefined;
     if (step === undefined || (asked.step === step && performance.now() < asked.untilMs)) return;
     const { actions } = this.#parts.reader.managerOf(guest);
