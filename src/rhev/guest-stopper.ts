@@ -93,7 +93,7 @@ export class GuestStopper {
         await this.#end(guest, sight, asked, signal);
       } catch (error) {
         throwUnlessPassing(error, signal);
-        watch.words = messageOf(error);
+        if (!signal.aborted) watch.words = messageOf(error);
       }
       await nextChange(guest, LOOK_MS, signal);
     }

@@ -12,7 +12,7 @@ const PATIENT = { DelayAfterGuestOnline: "0", DelayAfterGuestOffline: "120" };
 let site: RhevSite;
 
 beforeAll(async () => {
-  site = await makeRhevSite({ systems: [HERE], others: [THERE, "node3"] });
+  site = await makeRhevSite({ systems: [HERE], others: [THERE, "node3"], delays: { bootMs: 30_000 } });
 });
 
 afterAll(() => site.stop());
@@ -66,7 +66,8 @@ describe.concurrent("a guest that runs on another host of RHEV-M", () => {
 
 describe.concurrent("online of a guest of RHEV-M", () => {
   it("places the guest on this host, wherever RHEV-M would have put it", async () => {
-    site.rhevm.world.addVm("placed", { allowedHostIds: [site.rhevm.world.host("node3").id] });
+    const { world } = site.rhevm;
+    world.addVm("placed").allowedHostIds = [world.host("node3").id];
     const resource = await site.resource(HERE, "placed", PATIENT);
 
     expect((await resource.online()).exitCode).toBe(0);
@@ -118,7 +119,7 @@ describe.concurrent("offline of a guest of RHEV-M", () => {
     const host = world.host(HERE);
     launch(world, world.vm("booting"), { host, by: "x", isPaused: false, hasInitialization: false });
     await until("it boots", () => world.vm("booting").status === "powering_up");
-    expect(await resource.monitor()).toBe(106);
+    await resource.monitorUntil(MONITOR.online60);
 
     expect((await resource.offline()).exitCode).toBe(0);
 

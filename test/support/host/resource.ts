@@ -16,6 +16,7 @@ export const MONITOR = {
   online30: 103,
   online40: 104,
   online50: 105,
+  online60: 106,
   online: 110,
   intentional: 200,
 } as const;
