@@ -95,7 +95,7 @@ describe.concurrent("a migration of a guest of RHEV-M", () => {
     await untilMoved("byhand");
     const { entries } = site.on(SOURCE).engine.log;
     const reports = entries.filter(({ what, resource }) => what === "report" && resource === "byhand_res");
-    expect(reports.map(({ to }) => to)).toContain("INTENTIONAL OFFLINE");
+    expect(reports.map(({ details }) => details.to)).toContain("INTENTIONAL OFFLINE");
     expect(site.asked("migrate", "byhand")).toBe(0);
   });
 

@@ -21,6 +21,9 @@ export const MONITOR = {
   intentional: 200,
 } as const;
 
+/** Between two monitors of one resource, so that many can be asked at once. */
+const LOOK_MS = 200;
+
 /** What one call of an entry point left. */
 export interface Called {
   readonly exitCode: number;
@@ -97,9 +100,15 @@ export class Resource {
     const isReached = async (): Promise<boolean> => {
       const got = await this.monitor();
       seen.add(got);
+      if (got !== code) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       return got === code;
     };
-    await until(`monitor of ${this.name} exits with ${code}`, isReached, limitMs);
+    try {
+      await until(`monitor of ${this.name} exits with ${code}`, isReached, limitMs);
+    } catch (error) {
+      const reason = String(this.lastMonitor?.["reason"]);
+      throw new Error(`monitor of ${this.name} exits with ${[...seen].join()}: ${reason}`, { cause: error });
+    }
     return [...seen];
   }
 
