@@ -2,9 +2,10 @@ import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
+import { environmentOf } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import type { Platform } from "../src/platform.ts";
-import { Arrivals } from "./arrivals.ts";
+import { ARRIVAL_MS, Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EncryptedPasswords } from "./encrypted-passwords.ts";
@@ -58,7 +59,11 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     const record = book.get(resource);
     if (record !== undefined) look(record.registration.attributes.guestName);
   };
-  const arrivals = new Arrivals({ engine, onOver: lookOf, log }, ending.signal);
+  const atMostMs = (resource: string) => {
+    const attributes = book.get(resource)?.registration.attributes;
+    return ARRIVAL_MS[attributes === undefined ? "kvm" : environmentOf(attributes)];
+  };
+  const arrivals = new Arrivals({ engine, atMostMs, onOver: lookOf, log }, ending.signal);
   const follower = new Follower({ platform, book, migrations, arrivals, prober, intervalMs, log });
   const told = (resource: string, code: number) => prober.told(resource, code);
   const queue = new GuestQueue();

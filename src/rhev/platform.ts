@@ -29,8 +29,8 @@ export interface RhevPlatformOptions {
   readonly infoOf: (guest: string) => RhevmInfo | undefined;
   /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
   readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Whether the cluster's engine was told last that it is ONLINE here. */
-  readonly wasOnlineHere: (guest: string) => boolean;
+  /** Whether the cluster's engine was told last that it runs here, or that it left or was suspended here on purpose. */
+  readonly ranHereLast: (guest: string) => boolean;
   readonly identity: () => Promise<OwnIdentity>;
   readonly log: Log;
 }
@@ -45,11 +45,11 @@ export class RhevPlatform implements Platform {
   readonly #migrator: GuestMigrator;
   readonly #log: Log;
 
-  constructor({ settings, infoOf, encryptedPassword, wasOnlineHere, identity, log }: RhevPlatformOptions) {
+  constructor({ settings, infoOf, encryptedPassword, ranHereLast, identity, log }: RhevPlatformOptions) {
     this.#log = log;
     this.#managers = new Managers({ settings, identity, encryptedPassword, log });
     const memories = this.#memories;
-    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, wasOnlineHere });
+    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, ranHereLast, log });
     const parts = {
       reader: this.#reader,
       nextChange: (guest: string, maxMs: number, signal: AbortSignal) =>
