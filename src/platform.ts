@@ -44,16 +44,21 @@ export interface Prepared {
   readonly resynced: boolean;
 }
 
-/** What a platform publishes. Hints only: the listener reads the state itself. */
+/**
+ * What a platform publishes. Hints only: the listener reads the state itself. `source` is who is asked for states, as
+ * operators know it: `libvirt`, or the URL of a manager without user and password.
+ */
 export interface PlatformEvents {
   /** Something happened to this guest. */
   changed: [guest: string];
   /** A new start of the guest: with a new emulator, or a reboot within its old one. `changed` comes too. */
   started: [guest: string];
   /** A session stands and all states have been read once; what happened before sent no event. */
-  connected: [];
-  /** The session is gone; the reason is for the log. */
-  lost: [reason: string];
+  connected: [source: string];
+  /** The session is gone, or has failed to come; the reason is for the operator. */
+  lost: [source: string, reason: string];
+  /** No guest needs this source any more. */
+  dropped: [source: string];
 }
 
 /** How long a forced stop may take, and when it stops waiting for the hypervisor. */

@@ -30,8 +30,9 @@ export class PlatformByEnvironment implements Platform {
     for (const platform of this.#all()) {
       platform.events.on("changed", (guest) => this.events.emit("changed", guest));
       platform.events.on("started", (guest) => this.events.emit("started", guest));
-      platform.events.on("connected", () => this.events.emit("connected"));
-      platform.events.on("lost", (reason) => this.events.emit("lost", reason));
+      platform.events.on("connected", (source) => this.events.emit("connected", source));
+      platform.events.on("lost", (source, reason) => this.events.emit("lost", source, reason));
+      platform.events.on("dropped", (source) => this.events.emit("dropped", source));
     }
   }
 

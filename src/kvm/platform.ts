@@ -47,6 +47,9 @@ const COPIES_AT_ONCE = 2;
 const STARTED = 2;
 const WOKEN_UP = 4;
 
+/** Who is asked for states, in events. */
+const SOURCE = "libvirt";
+
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
 
@@ -87,7 +90,7 @@ export class KvmPlatform implements Platform {
       speaks: true,
       open,
       prepare: (session, signal) => this.#prepareWatch(session, signal),
-      onReady: () => this.#announce(() => this.events.emit("connected")),
+      onReady: () => this.#announce(() => this.events.emit("connected", SOURCE)),
       onLost: (reason) => this.#lost(reason),
       log,
     });
@@ -252,7 +255,7 @@ export class KvmPlatform implements Platform {
 
   #lost(reason: CloseWords): void {
     this.#causes.eventsLost();
-    this.#announce(() => this.events.emit("lost", reason.message));
+    this.#announce(() => this.events.emit("lost", SOURCE, reason.message));
   }
 
   /** A listener that throws must not end the connection it was called from. */
