@@ -13,6 +13,9 @@ const DECIDE_MS = 30_000;
 
 const UNDECIDED: ReadonlySet<MigrationRecord["kind"]> = new Set(["moving", "stuck", "doubtful"]);
 
+/** Migrations whose abort was tried: it is told once, and tried at each look. */
+type Tried = WeakSet<MigrationRecord>;
+
 export interface DeciderParts {
   readonly platform: Platform;
   readonly book: ResourceBook;
@@ -31,10 +34,11 @@ export interface DeciderParts {
  * @param signal ends it
  */
 export async function decideMigrations(parts: DeciderParts, signal: AbortSignal): Promise<void> {
+  const tried: Tried = new WeakSet();
   while (!signal.aborted) {
     for (const guest of standingStill(parts)) await suspect(parts, guest, signal);
     for (const record of parts.migrations.all()) {
-      if (UNDECIDED.has(record.kind)) await decide(parts, record, signal);
+      if (UNDECIDED.has(record.kind)) await decide(parts, record, tried, signal);
     }
     await pause(parts.intervalMs(), signal);
   }
@@ -63,7 +67,12 @@ async function suspect(
   }
 }
 
-async function decide(parts: DeciderParts, record: MigrationRecord, signal: AbortSignal): Promise<void> {
+async function decide(
+  parts: DeciderParts,
+  record: MigrationRecord,
+  tried: Tried,
+  signal: AbortSignal,
+): Promise<void> {
   const { book, migrations, platform, queue, log } = parts;
   const { guest, uuid, peer } = record;
   const resources = book.ofGuest(guest);
@@ -74,6 +83,7 @@ async function decide(parts: DeciderParts, record: MigrationRecord, signal: Abor
   const look = async (limit: AbortSignal) => {
     if (!isCurrent()) return;
     const end = await platform.whereIs(guest, record, limit);
+    if (end === undefined && isCurrent()) return abortIfOverdue(parts, record, tried, limit);
     if (end === undefined || !isCurrent() || isSame(record, end)) return;
     // as long as nothing speaks against it, one that stands still is what it seems to be
     if (record.kind === "stuck" && end.kind === "doubtful") return;
@@ -93,6 +103,28 @@ async function decide(parts: DeciderParts, record: MigrationRecord, signal: Abor
   } catch (error) {
     log.debug({ guest, reason: messageOf(error) }, "migration cannot be decided now");
   }
+}
+
+/**
+ * Ends a migration of this agent whose request is gone: it went with an earlier process, or before an abort succeeded. What
+ * becomes of it the next look finds out.
+ */
+async function abortIfOverdue(
+  { platform, log }: DeciderParts,
+  record: MigrationRecord,
+  tried: Tried,
+  signal: AbortSignal,
+): Promise<void> {
+  const { guest, uuid, peer, asked } = record;
+  if (asked === undefined || Date.now() < Date.parse(asked.abortAt)) return;
+  const isFirst = !tried.has(record);
+  try {
+    if (!(await platform.abortOverdue(guest, { uuid, peer, asked }, signal))) return;
+    if (isFirst) log.warn({ guest, target: peer }, "migration is aborted");
+  } catch (error) {
+    if (isFirst) log.warn({ guest, target: peer, err: error }, "migration could not be aborted");
+  }
+  tried.add(record);
 }
 
 /** A doubt that lasts for the same reason is not written again and again. */

@@ -24,6 +24,15 @@ export interface MigrationRecord {
   readonly bootId: string;
   /** For a doubtful one: what is not known, and the commands that tell. */
   readonly why: string | undefined;
+  /** Set while a migration that this agent has asked for may still run. */
+  readonly asked?: AskedMigration | undefined;
+}
+
+/** A migration that this agent has asked for; both times are ISO 8601. */
+export interface AskedMigration {
+  readonly at: string;
+  /** From then on it is aborted by whoever finds it running, this process or a later one. */
+  readonly abortAt: string;
 }
 
 /** How a migration ended, after both ends were read. */

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
 import type { ResourceState } from "./resource-state.ts";
 import type { SavedMemory } from "./saved-memory.ts";
 
@@ -189,6 +189,19 @@ export interface Platform {
    * Reads both ends of a migration whose end is not known, and decides as migrate does; undefined while it still runs.
    */
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+
+  /**
+   * Aborts a migration of the guest whose time is over, if it is the one that was asked for then. One that somebody else
+   * asked for is left alone, and one where the guest runs on the target already (post-copy).
+   *
+   * @returns true when the hypervisor took the abort; whereIs tells its end
+   * @throws {AgentError} it runs on, or cannot be looked at
+   */
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean>;
 
   /**
    * Looks whether the guest is active on another system of the cluster, for a few seconds at most. A system that cannot

@@ -3,7 +3,7 @@ import type { Attributes } from "../attributes.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -203,6 +203,14 @@ export class KvmPlatform implements Platform {
 
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined> {
     return this.#migrator.whereIs(guest, known, signal);
+  }
+
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#migrator.abortOverdue(guest, known, signal);
   }
 
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {

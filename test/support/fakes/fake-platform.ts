@@ -2,7 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -35,6 +35,7 @@ export interface Deeds {
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+  abortOverdue(guest: string, known: Whereabouts & { readonly asked: AskedMigration }): Promise<boolean>;
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
   resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
@@ -171,6 +172,14 @@ export class FakePlatform implements Platform {
     this.calls.push(`whereIs ${guest} ${known.peer ?? "anywhere"}`);
     if (this.deeds.whereIs !== undefined) return this.deeds.whereIs(guest, known, signal);
     return { kind: "stayed", why: "told by the test" };
+  }
+
+  async abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+  ): Promise<boolean> {
+    this.calls.push(`abortOverdue ${guest}`);
+    return this.deeds.abortOverdue?.(guest, known) ?? true;
   }
 
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {

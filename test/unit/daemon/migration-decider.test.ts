@@ -70,7 +70,7 @@ const DOUBT: MigrationEnd = { kind: "doubtful", why: "node2 is silent" };
 
 describe("a migration that an earlier process began", () => {
   beforeEach(async () => {
-    await host.facts.migrations.begin("web1", UUID, "node2");
+    await host.facts.migrations.begin("web1", UUID, "node2", 60_000);
     await host.restart();
   });
 
@@ -107,6 +107,96 @@ describe("a migration that an earlier process began", () => {
 
     expect(record()).toBeUndefined();
     expect(looked).toEqual(["web1"]);
+  });
+});
+
+describe("a migration of this agent that runs when its time is over", () => {
+  const MINUTE = 60_000;
+  let aborts: unknown[];
+
+  beforeEach(async () => {
+    aborts = [];
+    await host.facts.migrations.begin("web1", UUID, "node2", MINUTE);
+    host.platform.deeds.abortOverdue = async (_guest, known) => aborts.push(known) > 0;
+  });
+
+  it("is aborted, not before, and its end is awaited", async () => {
+    answers(undefined);
+    await host.restart();
+    await decide();
+    await clock.advance(MINUTE - INTERVAL_MS);
+    expect(aborts).toEqual([]);
+    await clock.advance(INTERVAL_MS);
+
+    expect(aborts).toEqual([
+      {
+        uuid: UUID,
+        peer: "node2",
+        asked: { at: "2026-01-01T00:00:00.000Z", abortAt: "2026-01-01T00:01:00.000Z" },
+      },
+    ]);
+    expect(record()).toMatchObject({ kind: "moving" });
+    answers({ kind: "stayed", why: "" });
+    await clock.advance(INTERVAL_MS);
+    expect(record()).toBeUndefined();
+    expect(looked).toEqual(["web1"]);
+    expect(host.log.messages("warn")).toEqual(["migration is aborted"]);
+  });
+
+  it("is aborted though its end was a doubt meanwhile", async () => {
+    answers(DOUBT, undefined);
+    await decide();
+    expect(record()).toMatchObject({ kind: "doubtful" });
+    await clock.advance(MINUTE);
+
+    expect(aborts).toHaveLength(1);
+  });
+
+  it("is tried to be aborted at each look, and told once", async () => {
+    answers(undefined);
+    host.platform.deeds.abortOverdue = async () => {
+      aborts.push("tried");
+      throw new AgentError("TIMED_OUT", "the emulator does not answer");
+    };
+    await decide();
+    await clock.advance(MINUTE + 3 * INTERVAL_MS);
+
+    expect(aborts).toHaveLength(4);
+    expect(host.log.messages("warn")).toEqual(["migration could not be aborted"]);
+  });
+
+  it("is not told of where the hypervisor has none that is this agent's", async () => {
+    answers(undefined);
+    host.platform.deeds.abortOverdue = async () => false;
+    await decide();
+    await clock.advance(2 * MINUTE);
+
+    expect(host.log.messages("warn")).toEqual([]);
+  });
+
+  it("is left to its own request while that lives", async () => {
+    answers(undefined);
+    const [resource] = host.book.ofGuest("web1");
+    const attributes = attributesOfGuest("web1");
+    void (
+      resource &&
+      operate({ queue }, { record: resource, attributes }, "migrate", never, () => pause(3_600_000, never))
+    );
+    await decide();
+    await clock.advance(2 * MINUTE);
+
+    expect(aborts).toEqual([]);
+  });
+});
+
+describe("a migration that nobody has asked of this agent", () => {
+  it("is never aborted", async () => {
+    answers(undefined);
+    await host.facts.migrations.suspect("web1", UUID);
+    await decide();
+    await clock.advance(3_600_000);
+
+    expect(host.platform.count("abortOverdue")).toBe(0);
   });
 });
 

@@ -40,6 +40,10 @@ describe("the store of migration records", () => {
     FULL,
     aRecord(),
     aRecord({ kind: "moving" }),
+    aRecord({
+      kind: "moving",
+      asked: { at: "2026-01-01T00:00:00.000Z", abortAt: "2026-01-01T00:04:00.000Z" },
+    }),
     aRecord({ kind: "stuck" }),
     aRecord({ kind: "lost" }),
   ])("gives back what it was given: %#", async (record) => {
