@@ -104,6 +104,11 @@ export class MigrationBook {
     return this.#put({ guest, uuid, peer: undefined, kind: "doubtful", why });
   }
 
+  /** It is proved to be elsewhere, though an emulator of it ended here since it left. */
+  confirm(record: MigrationRecord, despite: string | undefined): void {
+    if (this.#records.get(record.guest) === record) this.#records.set(record.guest, { ...record, despite });
+  }
+
   /** Drops what is known of a guest; resolves as begin does. */
   forget(guest: string): Promise<void> {
     if (!this.#records.delete(guest)) return Promise.resolve();

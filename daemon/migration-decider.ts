@@ -1,7 +1,7 @@
 import { messageOf } from "../src/agent-error.ts";
 import { pause, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
-import type { MigrationEnd, MigrationRecord } from "../src/migration.ts";
+import { isContradicted, type MigrationEnd, type MigrationRecord } from "../src/migration.ts";
 import type { Platform } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import type { GuestQueue } from "./guest-queue.ts";
@@ -39,9 +39,17 @@ export async function decideMigrations(parts: DeciderParts, signal: AbortSignal)
     for (const guest of standingStill(parts)) await suspect(parts, guest, signal);
     for (const record of parts.migrations.all()) {
       if (UNDECIDED.has(record.kind)) await decide(parts, record, tried, signal);
+      else if (seemsContradicted(parts, record)) await verifyDeparture(parts, record, signal);
     }
     await pause(parts.intervalMs(), signal);
   }
+}
+
+/** By what was read last, which may be old: it is read again before anything is decided. */
+function seemsContradicted({ book }: DeciderParts, record: MigrationRecord): boolean {
+  return book
+    .ofGuest(record.guest)
+    .some(({ lastReading }) => lastReading !== undefined && isContradicted(record, lastReading.reading));
 }
 
 /** Guests that stand still here as after the hand-over of a migration, of which nothing is recorded. */
@@ -73,15 +81,9 @@ async function decide(
   tried: Tried,
   signal: AbortSignal,
 ): Promise<void> {
-  const { book, migrations, platform, queue, log } = parts;
+  const { migrations, platform, log } = parts;
   const { guest, uuid, peer } = record;
-  const resources = book.ofGuest(guest);
-  const [resource] = resources;
-  // a guest that nobody keeps yet keeps its doubt; an operation at work decides for itself, and is not waited for
-  if (resource === undefined || resources.some(({ operation }) => operation !== undefined)) return;
-  const isCurrent = () => migrations.get(guest) === record && !signal.aborted;
-  const look = async (limit: AbortSignal) => {
-    if (!isCurrent()) return;
+  await inTurnOf(parts, record, signal, async (isCurrent, limit) => {
     const end = await platform.whereIs(guest, record, limit);
     if (end === undefined && isCurrent()) return abortIfOverdue(parts, record, tried, limit);
     if (end === undefined || !isCurrent() || isSame(record, end)) return;
@@ -91,6 +93,48 @@ async function decide(
     if (end.kind === "doubtful") return;
     log.info({ guest, peer, end: end.kind, reason: end.why }, "end of a migration is known");
     parts.look(guest);
+  });
+}
+
+/**
+ * Looks for a guest that left, and of which an emulator has ended here since. Only where every other host was read and none
+ * of them runs it, or says that it ended there, has it come back and ended here.
+ */
+async function verifyDeparture(
+  parts: DeciderParts,
+  record: MigrationRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { migrations, platform, log } = parts;
+  const { guest, uuid } = record;
+  await inTurnOf(parts, record, signal, async (isCurrent, limit) => {
+    const reading = await platform.read(guest, limit);
+    if (!isContradicted(record, reading)) return;
+    const end = await platform.whereIs(guest, { uuid, peer: undefined }, limit);
+    if (!isCurrent() || end === undefined || end.kind === "doubtful") return;
+    if (end.kind === "lost" && end.endedOn === undefined) {
+      log.info({ guest, reason: end.why }, "guest came back and ended here, its migration record is dropped");
+      await migrations.forget(guest);
+    } else migrations.confirm(record, reading.endedHere);
+    parts.look(guest);
+  });
+}
+
+/** Works on a record in the guest's turn, while it is in force; what goes wrong is tried again at the next cycle. */
+async function inTurnOf(
+  { book, migrations, queue, log }: DeciderParts,
+  record: MigrationRecord,
+  signal: AbortSignal,
+  work: (isCurrent: () => boolean, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { guest } = record;
+  const resources = book.ofGuest(guest);
+  const [resource] = resources;
+  // a guest that nobody keeps yet keeps its doubt; an operation at work decides for itself, and is not waited for
+  if (resource === undefined || resources.some(({ operation }) => operation !== undefined)) return;
+  const isCurrent = () => migrations.get(guest) === record && !signal.aborted;
+  const look = async (limit: AbortSignal) => {
+    if (isCurrent()) await work(isCurrent, limit);
   };
   try {
     await withDeadline(DECIDE_MS, `deciding where guest ${guest} is`, [signal], (limit) =>

@@ -43,7 +43,7 @@ export function migrationStore(directory: string, log: Log): MigrationStore {
   );
   return {
     load: () => records.load(),
-    save: (record) => records.save(record.guest, record),
+    save: ({ despite: _despite, ...record }) => records.save(record.guest, record),
     remove: (guest) => records.remove(guest),
   };
 }

@@ -27,6 +27,8 @@ export interface Reading {
   readonly source: "platform" | "emulator";
   /** How the guest's last run here ended, in words, when that is known. */
   readonly ended: string | undefined;
+  /** Set when the platform says that an emulator of the guest ended on this host, and not because the guest left: how. */
+  readonly endedHere?: string | undefined;
   /** Whether that run ended with its memory saved; unknown: it does not run, and why is forgotten. */
   readonly saved: "yes" | "no" | "unknown";
 }

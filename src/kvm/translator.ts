@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
 import type { Causes, EndCause } from "./causes.ts";
-import { type DomainWords, domainWords, isStalled } from "./domain-words.ts";
+import { type DomainWords, domainWords, hasEnded, isStalled } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
 import { migrationSide, type SideParts } from "./migration-side.ts";
@@ -59,6 +59,7 @@ export class Translator {
       uuid,
       source: "platform",
       ended,
+      ...(hasEnded(words) && !isExplained(ended) ? { endedHere: words.text } : {}),
       saved: savedBy(words, verdict.active),
     };
   }
@@ -91,6 +92,7 @@ export class Translator {
       uuid: memory.uuid,
       source: "platform",
       ended,
+      ...(ended !== undefined && ENDS_OF_RUNS.has(ended) ? { endedHere: ended } : {}),
       saved: "no",
     };
   }
@@ -112,6 +114,22 @@ export class Translator {
     memory.emulator = runs ? emulator : undefined;
     memory.lastEmulator = emulator ?? memory.lastEmulator;
   }
+}
+
+/** Ends that leave no doubt that the run was one of this host; in the last moment of a migration it may live elsewhere. */
+const ENDS_OF_RUNS: ReadonlySet<EndCause> = new Set([
+  "powered off from inside",
+  "terminated on the host",
+  "destroyed on the host",
+  "crashed or killed",
+  "panicked",
+  "saved",
+  "reverted to a snapshot",
+]);
+
+/** The end is this agent's own doing, or came at the hand-over of a migration, which is weighed as such. */
+function isExplained(ended: EndCause | undefined): boolean {
+  return ended === "stopped by this agent" || ended === "ended at the hand-over of a migration";
 }
 
 /** What is said of a migration that is over, by the state's reason or, where libvirt keeps none, by the last event. */

@@ -94,6 +94,30 @@ describe("what a migration record makes of a reading", () => {
   });
 });
 
+describe("a guest that left and of which an emulator ended here since", () => {
+  const ENDED = aReading({ uuid: UUID, endedHere: "shut off (crashed)" });
+  const lastAnswer = { state: online(100), active: true } as const;
+
+  it("is UNKNOWN until the other hosts are read, where the engine knows it as ONLINE here", () => {
+    const told = answerOf(ENDED, { stopping: false, lastAnswer, migration: LEFT });
+
+    expect(told.state).toEqual(UNKNOWN);
+    expect(told.reason).toMatch(/it left for node2, recorded at .*, and nothing proves yet/);
+  });
+
+  it("has left when it is proved to be elsewhere all the same", () => {
+    const migration = { ...LEFT, despite: "shut off (crashed)" };
+
+    expect(answerOf(ENDED, { stopping: false, lastAnswer, migration }).state).toEqual(INTENTIONAL_OFFLINE);
+  });
+
+  it.each([undefined, OFF_BEFORE])("has left where the engine knows of no guest here: %j", (last) => {
+    const told = answerOf(ENDED, { stopping: false, lastAnswer: last, migration: LEFT });
+
+    expect(told.state).toEqual(INTENTIONAL_OFFLINE);
+  });
+});
+
 describe("a guest that arrives", () => {
   it("is OFFLINE until the system it left is told its end, and is no fault", () => {
     const told = answerOf(ARRIVED, { stopping: false, arriving: true, lastAnswer: OFF_BEFORE });

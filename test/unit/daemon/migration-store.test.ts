@@ -52,6 +52,12 @@ describe("the store of migration records", () => {
     expect(await load()).toEqual([record]);
   });
 
+  it("does not keep what a later process must prove anew", async () => {
+    await migrationStore(directory, log).save(aRecord({ despite: "shut off (crashed)" }));
+
+    expect(await load()).toEqual([aRecord()]);
+  });
+
   it("gives back whatever names and words there are", async () => {
     const text = fc.string({ unit: "grapheme", maxLength: 30 });
     const guest = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9_.:@ -]{0,60}$/);
