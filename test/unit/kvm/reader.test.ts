@@ -168,44 +168,6 @@ describe("the end of a run", () => {
   });
 
   it.each([
-    ["shut off (crashed)", CODE.offCrashed],
-    ["shut off (shutdown)", CODE.offShutdown],
-    [undefined, CODE.offMigrated],
-    [undefined, CODE.offUnknown],
-  ])("that nobody saw was one here by libvirt's own word: %s", async (endedHere, code) => {
-    host.libvirtd.define("web1", code);
-
-    expect((await read("web1")).endedHere).toBe(endedHere);
-  });
-
-  it("is one here of a transient guest that has vanished, by libvirt's events", async () => {
-    await running("web1");
-    await read("web1");
-    await host.libvirtd.end("web1", CODE.offCrashed, EVENT.stoppedFailed);
-    host.libvirtd.undefine("web1");
-
-    expect((await read("web1")).endedHere).toBe("crashed or killed");
-  });
-
-  it("is none of a transient guest that left", async () => {
-    await running("web1");
-    await read("web1");
-    await host.libvirtd.end("web1", CODE.offMigrated, EVENT.stoppedMigrated);
-    host.libvirtd.undefine("web1");
-
-    expect((await read("web1")).endedHere).toBeUndefined();
-  });
-
-  it("is this agent's own doing and says nothing more", async () => {
-    await running("web1");
-    await host.clock.until(
-      host.platform.destroy("web1", { patienceMs: 9000, startMayBePending: false }, never),
-    );
-
-    expect((await read("web1")).endedHere).toBeUndefined();
-  });
-
-  it.each([
     ["fault", OFFLINE],
     ["intentional", INTENTIONAL_OFFLINE],
   ] as const)("from inside the guest is, by the policy %s, %j", async (policy, state) => {
