@@ -2,7 +2,7 @@ import { messageOf } from "../src/agent-error.ts";
 import { pause, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { isContradicted, type MigrationEnd, type MigrationRecord } from "../src/migration.ts";
-import type { Platform } from "../src/platform.ts";
+import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { MigrationBook } from "./migration-book.ts";
@@ -56,9 +56,13 @@ function seemsContradicted({ book }: DeciderParts, record: MigrationRecord): boo
 function standingStill({ book, migrations }: DeciderParts): readonly string[] {
   return book
     .all()
-    .filter(({ lastReading }) => lastReading?.reading.moved === "stuck")
+    .filter(({ lastReading }) => isStandstill(lastReading?.reading))
     .map(({ registration }) => registration.attributes.guestName)
     .filter((guest) => migrations.get(guest) === undefined);
+}
+
+function isStandstill(reading: Reading | undefined): boolean {
+  return reading?.moved === "stuck" || reading?.moved === "split";
 }
 
 /** In the last moment of a good migration a guest stands still too: it is looked at once more. */
@@ -69,7 +73,7 @@ async function suspect(
 ): Promise<void> {
   try {
     const reading = await platform.read(guest, signal);
-    if (reading.moved === "stuck") await migrations.suspect(guest, reading.uuid);
+    if (isStandstill(reading)) await migrations.suspect(guest, reading.uuid);
   } catch (error) {
     log.debug({ guest, reason: messageOf(error) }, "guest that stands still cannot be read now");
   }
@@ -88,7 +92,7 @@ async function decide(
     if (end === undefined && isCurrent()) return abortIfOverdue(parts, record, tried, limit);
     if (end === undefined || !isCurrent() || isSame(record, end)) return;
     // as long as nothing speaks against it, one that stands still is what it seems to be
-    if (record.kind === "stuck" && end.kind === "doubtful") return;
+    if (record.kind === "stuck" && end.kind === "doubtful" && end.isNowhere !== true) return;
     await migrations.end(guest, uuid, peer, end);
     if (end.kind === "doubtful") return;
     log.info({ guest, peer, end: end.kind, reason: end.why }, "end of a migration is known");

@@ -17,7 +17,7 @@ import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
-import { refuseIfUndecided } from "./undecided.ts";
+import { refuseIfNeededElsewhere, refuseIfUndecided } from "./undecided.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -159,14 +159,15 @@ export function runClean(
   signal: AbortSignal,
 ): Promise<Result> {
   const until = performance.now() + call.budgetMs;
-  return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, (inTurn) =>
-    clean(
+  return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, async (inTurn) => {
+    await refuseIfNeededElsewhere(parts, call.attributes.guestName, inTurn);
+    return clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,
       Math.max(0, until - performance.now()), // it may have waited for what it took over
       inTurn,
-    ),
-  );
+    );
+  });
 }
 
 /** Takes over changed attributes between two operations, then checks the environment they describe. */

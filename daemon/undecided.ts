@@ -1,5 +1,10 @@
 import { AgentError } from "../src/agent-error.ts";
+import { throwIfAborted } from "../src/deadline.ts";
+import type { Reading } from "../src/platform.ts";
 import type { OperationParts } from "./operations.ts";
+
+/** What a clean has little time for. */
+const READ_MS = 2000;
 
 /**
  * Decides a migration whose end is not known before an operation builds on it.
@@ -21,4 +26,44 @@ export async function refuseIfUndecided(
   if (end.kind === "doubtful") throw refuse(end.why);
   await migrations.end(guest, record.uuid, record.peer, end);
   if (end.kind === "moved") throw refuse(end.why);
+}
+
+/**
+ * Keeps a clean from a guest that runs on the other host and needs what is here, or may: in post-copy each host has a part
+ * of its memory. What the other host proves dead is ended by that proof.
+ *
+ * @throws {AgentError} REFUSED while the other host may have the guest
+ */
+export async function refuseIfNeededElsewhere(
+  { migrations, platform }: Pick<OperationParts, "migrations" | "platform">,
+  guest: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const reading = await readOrNothing(platform, guest, signal);
+  if (reading === undefined || !mayRunOnTarget(reading)) return;
+  const record = migrations.get(guest);
+  const known = { uuid: reading.uuid, peer: record?.peer };
+  const end = await platform.whereIs(guest, known, signal);
+  if (end?.kind === "doubtful") await migrations.end(guest, reading.uuid, known.peer, end);
+  if (end !== undefined && end.kind !== "doubtful") return;
+  const why = end?.why ?? "it runs on the target of its migration, which needs what is here";
+  throw new AgentError("REFUSED", `guest ${guest} is not ended here: ${why}`);
+}
+
+/** A clean works without the hypervisor too. */
+async function readOrNothing(
+  platform: OperationParts["platform"],
+  guest: string,
+  signal: AbortSignal,
+): Promise<Reading | undefined> {
+  try {
+    return await platform.read(guest, signal, READ_MS);
+  } catch {
+    throwIfAborted(signal);
+    return undefined;
+  }
+}
+
+function mayRunOnTarget({ active, migrating, moved, state }: Reading): boolean {
+  return active === true && (moved === "split" || (migrating && state.kind === "INTENTIONAL OFFLINE"));
 }

@@ -58,8 +58,9 @@ function byRecord(
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  const isUndecided = kind === "moving" || kind === "stuck";
-  if (isUndecided && isGone && reading.moved !== "away")
+  // what stands still here since the hand-over is what it seems, until something speaks against it
+  const isUndecided = kind === "moving" || (kind === "stuck" && isGone);
+  if (isUndecided && (isGone || reading.moved === "split") && reading.moved !== "away")
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

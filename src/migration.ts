@@ -48,8 +48,11 @@ export type MigrationEnd =
   | { readonly kind: "stayed"; readonly why: string }
   /** It is on neither host. `endedOn` is another host that says of itself that the guest's emulator ended there. */
   | { readonly kind: "lost"; readonly why: string; readonly endedOn?: string | undefined }
-  /** Nothing proves where it is; nothing was destroyed or started. */
-  | { readonly kind: "doubtful"; readonly why: string };
+  /**
+   * Nothing proves where it is; nothing was destroyed or started. `isNowhere`: what is here cannot live by itself, and no
+   * host that is known has the rest.
+   */
+  | { readonly kind: "doubtful"; readonly why: string; readonly isNowhere?: true };
 
 /** What is known of a guest that is looked for; a migration record is such knowledge. */
 export interface Whereabouts {

@@ -15,9 +15,10 @@ export interface Reading {
   /**
    * What the platform says of a migration that is over: `away`, it left; `here`, it runs since it arrived; `unclear`, its
    * emulator ended in the moment in which the other host takes over, so it may live there; `stuck`, it stands still here
-   * as for that moment though no migration runs, and may live there too.
+   * as for that moment though no migration runs, and may live there too; `split`, a migration broke after it had begun to
+   * run on the other host, so each host has a part of its memory.
    */
-  readonly moved: "away" | "here" | "unclear" | "stuck" | undefined;
+  readonly moved: "away" | "here" | "unclear" | "stuck" | "split" | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */

@@ -68,7 +68,10 @@ export class MigrationEnds {
     const [source, there] = await Promise.all([this.#source(place, signal), this.#target(place, signal)]);
     throwIfAborted(signal);
     const seen = { source, ...there, verdict: verdictOfEnds(source.word, there.target.word, reply) };
-    if (seen.verdict !== "lost" || place.peer === undefined) return seen;
+    const isLost = seen.verdict === "lost" || (source.word === "split" && seen.verdict === "destroy source");
+    if (!isLost) return seen;
+    // the target of a migration that somebody else asked for may be a host that is not configured
+    if (place.peer === undefined) return source.word === "split" ? { ...seen, verdict: "doubtful" } : seen;
     // it may have gone on from there: what runs anywhere is not lost
     const elsewhere = anywhere(await this.#parts.peers.readPeers({ uuid: place.uuid }, signal));
     if (elsewhere.target.word === "unreadable" && mayHaveGoneOn(seen))
@@ -120,7 +123,12 @@ export class MigrationEnds {
     const there = where === undefined ? undefined : this.#parts.peers.uriOf(where);
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
-    return { kind: "doubtful", why: `${why}${alarm}; decide with: ${commands.join(" and ")}` };
+    const isNowhere = seen.source.word === "split" && seen.target.word === "inactive";
+    return {
+      kind: "doubtful",
+      why: `${why}${alarm}; decide with: ${commands.join(" and ")}`,
+      ...(isNowhere ? { isNowhere } : {}),
+    };
   }
 
   async #source({ uuid }: MigrationPlace, signal: AbortSignal): Promise<Sight<SourceSight>> {

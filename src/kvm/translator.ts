@@ -141,7 +141,9 @@ function movedOf(
 ): Reading["moved"] {
   if (active === true) {
     const came = words.state === "running" && ["migrated", "post-copy"].includes(words.reason);
-    return came ? "here" : isStuck(words, side) ? "stuck" : undefined;
+    if (came) return "here";
+    if (isStuck(words, side)) return "stuck";
+    return isSplit(words, side) ? "split" : undefined;
   }
   if (active === undefined) return undefined;
   if (words.state === "shut off" && words.reason === "migrated") return "away";
@@ -151,6 +153,10 @@ function movedOf(
 /** A domain that was restored without being resumed looks the same; where it runs elsewhere, it is none. */
 function isStuck({ state, reason }: DomainWords, side: MigrationSide): boolean {
   return state === "paused" && reason === "migrating" && side === "none";
+}
+
+function isSplit({ state, reason }: DomainWords, side: MigrationSide): boolean {
+  return state === "paused" && reason === "post-copy failed" && side !== "incoming";
 }
 
 function movedByEnd(ended: EndCause): Reading["moved"] {
