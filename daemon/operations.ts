@@ -246,8 +246,9 @@ async function stopEnded(
   { record, attributes }: Call,
   name: "offline" | "clean",
 ): Promise<void> {
-  const cleaned = { stopping: false, starting: false, saved: undefined };
-  await book.change(record, name === "clean" ? cleaned : { stopping: false });
+  const stopped = { stopping: false, emulator: undefined };
+  const cleaned = { ...stopped, starting: false, saved: undefined };
+  await book.change(record, name === "clean" ? cleaned : stopped);
   const { guestName } = attributes;
   const kind = migrations.get(guestName)?.kind;
   if (kind === "left" || kind === "stuck") await migrations.forget(guestName);

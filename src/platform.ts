@@ -24,6 +24,8 @@ export interface Reading {
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
   readonly stalled?: true;
   readonly uuid: string | undefined;
+  /** The emulator of a guest that is active, where it was seen: once it dies slowly, it no longer shows whose it is. */
+  readonly emulator?: EmulatorProcess | undefined;
   /** Who said so: the hypervisor, or the emulator process alone because the hypervisor did not answer. */
   readonly source: "platform" | "emulator";
   /** How the guest's last run here ended, in words, when that is known. */
@@ -65,6 +67,20 @@ export interface StopBudget {
   readonly patienceMs: number;
   /** A start of this guest was asked, perhaps by an earlier process, whose answer nobody got. */
   readonly startMayBePending: boolean;
+}
+
+/** A process on this host: its pid alone proves nothing, since the kernel gives pids again. */
+export interface EmulatorProcess {
+  readonly pid: number;
+  /** When it was started, in the kernel's own count since the boot. */
+  readonly startTicks: string;
+  readonly bootId: string;
+}
+
+/** What is kept of a guest across restarts of the agent, for the platform. */
+export interface RecalledGuest {
+  readonly uuid?: string | undefined;
+  readonly emulator?: EmulatorProcess | undefined;
 }
 
 /** What is asked of the agent that runs inside a guest. */
@@ -229,8 +245,8 @@ export interface Platform {
   /** Checks what a resource needs of its environment; an empty list means all is well. */
   validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]>;
 
-  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it. */
-  recall(guest: string, uuid: string | undefined): void;
+  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it, its emulator. */
+  recall(guest: string, known: RecalledGuest): void;
 
   /** Drops what is remembered of a guest that is no longer kept. */
   forget(guest: string): void;

@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
+import { bootId } from "../boot-id.ts";
 import { pause, withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
@@ -13,6 +14,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../platform.ts";
 import type { SavedMemory } from "../saved-memory.ts";
@@ -231,9 +233,12 @@ export class KvmPlatform implements Platform {
     return (await Promise.all(checks)).flat();
   }
 
-  recall(guest: string, uuid: string | undefined): void {
+  recall(guest: string, { uuid, emulator }: RecalledGuest): void {
     const memory = this.#memories.of(guest);
     memory.uuid ??= uuid;
+    if (uuid === undefined || emulator?.bootId !== bootId()) return;
+    const { pid, startTicks } = emulator;
+    memory.lastEmulator ??= { pid, startTicks, uuid };
   }
 
   forget(guest: string): void {

@@ -1,3 +1,4 @@
+import { bootId } from "../boot-id.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
@@ -16,6 +17,7 @@ export interface TranslatorParts extends SideParts {
 /** Turns what libvirt says of a domain into a reading, and remembers what later readings need. */
 export class Translator {
   readonly #parts: TranslatorParts;
+  readonly #bootId = bootId();
 
   constructor(parts: TranslatorParts) {
     this.#parts = parts;
@@ -57,11 +59,19 @@ export class Translator {
       suspended: verdict.suspended,
       ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
+      ...(verdict.active === true ? this.#emulatorOf(guest, domain) : {}),
       source: "platform",
       ended,
       ...(hasEnded(words) && !isExplained(ended) ? { endedHere: words.text } : {}),
       saved: savedBy(words, verdict.active),
     };
+  }
+
+  #emulatorOf(guest: string, { id, uuid }: DomainRef): Pick<Reading, "emulator"> {
+    const { lastEmulator, runId } = this.#parts.memories.of(guest);
+    if (lastEmulator?.uuid !== uuid || runId !== id) return {};
+    const { pid, startTicks } = lastEmulator;
+    return { emulator: { pid, startTicks, bootId: this.#bootId } };
   }
 
   #withPolicy(state: ResourceState, words: DomainWords, ended: EndCause | undefined): ResourceState {

@@ -12,6 +12,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
@@ -206,7 +207,7 @@ export class FakePlatform implements Platform {
     return this.findings;
   }
 
-  recall(guest: string, uuid: string | undefined): void {
+  recall(guest: string, { uuid }: RecalledGuest): void {
     this.calls.push(`recall ${guest} ${uuid ?? "without UUID"}`);
   }
 
