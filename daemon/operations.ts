@@ -17,7 +17,7 @@ import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
-import { refuseIfNeededElsewhere, refuseIfUndecided } from "./undecided.ts";
+import { mayBeNeededElsewhere, refuseIfNeededElsewhere, refuseIfUndecided } from "./undecided.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -160,7 +160,9 @@ export function runClean(
 ): Promise<Result> {
   const until = performance.now() + call.budgetMs;
   return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, async (inTurn) => {
-    await refuseIfNeededElsewhere(parts, call.attributes.guestName, inTurn);
+    const { guestName } = call.attributes;
+    if (mayBeNeededElsewhere(parts, guestName, call.record.lastReading?.reading))
+      await refuseIfNeededElsewhere(parts, guestName, inTurn);
     return clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,

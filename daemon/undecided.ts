@@ -29,6 +29,20 @@ export async function refuseIfUndecided(
 }
 
 /**
+ * True when something connects the guest with a migration: only then a clean looks at it first. Where the hypervisor hangs,
+ * it has better use for its time.
+ *
+ * @param last what was read of the guest last
+ */
+export function mayBeNeededElsewhere(
+  { migrations }: Pick<OperationParts, "migrations">,
+  guest: string,
+  last: Reading | undefined,
+): boolean {
+  return migrations.get(guest) !== undefined || (last !== undefined && mayRunOnTarget(last));
+}
+
+/**
  * Keeps a clean from a guest that runs on the other host and needs what is here, or may: in post-copy each host has a part
  * of its memory. What the other host proves dead is ended by that proof.
  *
@@ -44,7 +58,8 @@ export async function refuseIfNeededElsewhere(
   const record = migrations.get(guest);
   const known = { uuid: reading.uuid, peer: record?.peer };
   const end = await platform.whereIs(guest, known, signal);
-  if (end?.kind === "doubtful") await migrations.end(guest, reading.uuid, known.peer, end);
+  if (end?.kind === "doubtful" || end?.kind === "lost")
+    await migrations.end(guest, reading.uuid, known.peer, end);
   if (end !== undefined && end.kind !== "doubtful") return;
   const why = end?.why ?? "it runs on the target of its migration, which needs what is here";
   throw new AgentError("REFUSED", `guest ${guest} is not ended here: ${why}`);

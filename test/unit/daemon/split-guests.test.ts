@@ -98,6 +98,7 @@ describe("a clean of a guest that needs both hosts", () => {
     expect(await clean()).toBe(0);
     expect(host.platform.calls).toContain("whereIs web1 node2");
     expect(host.platform.count("destroy")).toBe(1);
+    expect(record()).toMatchObject({ kind: "lost", peer: "node2" });
   });
 
   it("asks nobody for a guest that only runs here", async () => {
