@@ -54,6 +54,9 @@ async function inPostCopy(name: string, by: "engine" | "call"): Promise<Resource
   if (by === "call") await withoutEngines(resource);
   await limit("1mbit");
   void (by === "engine" ? trial.migrate() : trial.callMigrate("node2")).catch(() => undefined);
+  const turned = "migration turns to post-copy, the guest runs on the target from now on";
+  await until("it turns to post-copy", () => trial.said("node1", turned).length > 0);
+  await limit("256kbit"); // what is left would go in a moment
   await waitForState(one.libvirtd, name, "paused (post-copy)");
   await limit("16kbit");
   return resource;
