@@ -161,8 +161,9 @@ export function runClean(
   const until = performance.now() + call.budgetMs;
   return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, async (inTurn) => {
     const { guestName } = call.attributes;
-    if (mayBeNeededElsewhere(parts, guestName, call.record.lastReading?.reading))
-      await refuseIfNeededElsewhere(parts, guestName, inTurn);
+    const last = call.record.lastReading?.reading;
+    if (mayBeNeededElsewhere(parts, guestName, last))
+      await refuseIfNeededElsewhere(parts, guestName, last, inTurn);
     return clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,

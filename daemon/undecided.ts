@@ -29,8 +29,8 @@ export async function refuseIfUndecided(
 }
 
 /**
- * True when something connects the guest with a migration: only then a clean looks at it first. Where the hypervisor hangs,
- * it has better use for its time.
+ * True when the guest was in post-copy at the last look, which each event brings about, or nobody has looked yet: only then
+ * a clean looks at it first. Where the hypervisor hangs, it has better use for its time.
  *
  * @param last what was read of the guest last
  */
@@ -39,21 +39,23 @@ export function mayBeNeededElsewhere(
   guest: string,
   last: Reading | undefined,
 ): boolean {
-  return migrations.get(guest) !== undefined || (last !== undefined && mayRunOnTarget(last));
+  return last === undefined ? migrations.get(guest) !== undefined : mayRunOnTarget(last);
 }
 
 /**
  * Keeps a clean from a guest that runs on the other host and needs what is here, or may: in post-copy each host has a part
- * of its memory. What the other host proves dead is ended by that proof.
+ * of its memory. What the other host proves dead is ended by that proof; a hypervisor that is silent takes back nothing of
+ * what it said last.
  *
  * @throws {AgentError} REFUSED while the other host may have the guest
  */
 export async function refuseIfNeededElsewhere(
   { migrations, platform }: Pick<OperationParts, "migrations" | "platform">,
   guest: string,
+  last: Reading | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const reading = await readOrNothing(platform, guest, signal);
+  const reading = (await readOrNothing(platform, guest, signal)) ?? last;
   if (reading === undefined || !mayRunOnTarget(reading)) return;
   const record = migrations.get(guest);
   const known = { uuid: reading.uuid, peer: record?.peer };
@@ -72,7 +74,8 @@ async function readOrNothing(
   signal: AbortSignal,
 ): Promise<Reading | undefined> {
   try {
-    return await platform.read(guest, signal, READ_MS);
+    const reading = await platform.read(guest, signal, READ_MS);
+    return reading.source === "platform" ? reading : undefined;
   } catch {
     throwIfAborted(signal);
     return undefined;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
+import { AgentError } from "../../../src/agent-error.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
 import type { Reading } from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE } from "../../../src/resource-state.ts";
@@ -99,6 +100,26 @@ describe("a clean of a guest that needs both hosts", () => {
     expect(host.platform.calls).toContain("whereIs web1 node2");
     expect(host.platform.count("destroy")).toBe(1);
     expect(record()).toMatchObject({ kind: "lost", peer: "node2" });
+  });
+
+  it("fails too while the hypervisor is silent that said so last", async () => {
+    reads(SPLIT, DOUBT);
+    host.platform.trouble = new AgentError("PLATFORM_DOWN", "libvirt is away");
+
+    expect(await clean()).toBe(1);
+    expect(host.platform.count("destroy")).toBe(0);
+  });
+
+  it("looks at a guest with a record that nobody has looked at yet, and at no other", async () => {
+    await host.facts.migrations.begin("web1", UUID, "node2", 60_000);
+    host.platform.readings.set("web1", SPLIT);
+    host.platform.deeds.whereIs = async () => DOUBT;
+    expect(await clean()).toBe(1);
+    reads(RUNNING, DOUBT);
+    const before = host.platform.count("read");
+
+    expect(await clean()).toBe(0);
+    expect(host.platform.count("read")).toBe(before);
   });
 
   it("asks nobody for a guest that only runs here", async () => {
