@@ -143,6 +143,11 @@ export class RhevPlatform implements Platform {
     return this.#migrator.whereIs(guest, signal);
   }
 
+  /** RHEV-M does not tell who asked for a migration, and ends by itself one that does not come to its end. */
+  async abortOverdue(): Promise<boolean> {
+    return false;
+  }
+
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     const { vm, hosts, own } = await this.#reader.sight(guest, signal);
     if (vm.hostId === undefined || vm.hostId === own?.id) return;

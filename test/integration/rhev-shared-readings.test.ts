@@ -37,7 +37,7 @@ it("asks no more of the engine for the readings and claims of many guests than f
       useManualRhevmFencing: false,
     }),
     encryptedPassword: async () => undefined,
-    wasOnlineHere: () => false,
+    ranHereLast: () => false,
     identity: async () => ({ names: [], addresses: [], hardwareUuids: [] }),
     log,
   });
