@@ -31,8 +31,8 @@ export interface RhevPlatformOptions {
   readonly infoOf: (guest: string) => RhevmInfo | undefined;
   /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
   readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Whether the cluster's engine was told last that it is ONLINE here. */
-  readonly wasOnlineHere: (guest: string) => boolean;
+  /** Whether the cluster's engine was told last that it runs here, or that it left or was suspended here on purpose. */
+  readonly ranHereLast: (guest: string) => boolean;
   readonly identity: () => Promise<OwnIdentity>;
   readonly fencing: Pick<ManualFencing, "freeGuest">;
   readonly log: Log;
@@ -50,12 +50,12 @@ export class RhevPlatform implements Platform {
   readonly #log: Log;
 
   constructor(options: RhevPlatformOptions) {
-    const { settings, infoOf, encryptedPassword, wasOnlineHere, identity, fencing, log } = options;
+    const { settings, infoOf, encryptedPassword, ranHereLast, identity, fencing, log } = options;
     this.#fencing = fencing;
     this.#log = log;
     this.#managers = new Managers({ settings, identity, encryptedPassword, log });
     const memories = this.#memories;
-    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, wasOnlineHere });
+    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, ranHereLast, log });
     const parts = {
       reader: this.#reader,
       nextChange: (guest: string, maxMs: number, signal: AbortSignal) =>
@@ -166,6 +166,11 @@ export class RhevPlatform implements Platform {
     return this.#migrator.whereIs(guest, signal);
   }
 
+  /** RHEV-M does not tell who asked for a migration, and ends by itself one that does not come to its end. */
+  async abortOverdue(): Promise<boolean> {
+    return false;
+  }
+
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     const { vm, hosts, own } = await this.#reader.sight(guest, signal);
     if (vm.hostId === undefined || vm.hostId === own?.id) return;
@@ -183,10 +188,12 @@ export class RhevPlatform implements Platform {
     return false;
   }
 
+  /** Asked for each guest at once after a connection: a reading that others share will do. */
   async claim(guest: string, signal: AbortSignal): Promise<void> {
     try {
-      const { vm } = await this.#reader.sight(guest, signal);
-      if (vm.isHighlyAvailable)
+      const { vms } = await this.#reader.managerOf(guest).poller.snapshot(guest, signal);
+      const named = vms.filter(({ name }) => name === guest);
+      if (named.length > 0 && named.every(({ isHighlyAvailable }) => isHighlyAvailable))
         this.#log.warn({ guest }, "RHEV-M's own high availability is on for a guest that the cluster keeps");
     } catch (error) {
       this.#log.debug({ guest, err: error }, "guest could not be read for the check of high availability");

@@ -201,7 +201,7 @@ export class Poller {
     const changed = changedNames(before, snapshot);
     if (changed.size > 0) this.#stirredAt = this.#endedAt;
     if (wasLost) {
-      this.#parts.log.info({ guests: snapshot.names.size }, "the engine is read");
+      this.#parts.log.info({ guests: snapshot.names.size }, "RHEV-M is read");
       this.#tell(() => this.events.emit("connected"));
     }
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
@@ -218,7 +218,7 @@ export class Poller {
     this.#cursor.reset();
     if (times === 1 && !this.#lifetime.aborted) {
       const code = error instanceof AgentError ? error.code : undefined;
-      this.#parts.log.warn({ err: error, code }, "the engine cannot be read");
+      this.#parts.log.warn({ err: error, code }, "RHEV-M cannot be read");
       this.#tell(() => this.events.emit("lost", messageOf(error)));
     }
     throw error;
@@ -229,7 +229,7 @@ export class Poller {
     try {
       emit();
     } catch (error) {
-      this.#parts.log.error({ err: error }, "a listener to the engine's changes failed");
+      this.#parts.log.error({ err: error }, "a listener to RHEV-M's changes failed");
     }
   }
 

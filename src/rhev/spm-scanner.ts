@@ -127,7 +127,9 @@ export class SpmScanner implements DevScanner {
   async #attempt(task: DevScanTask, state: ScanState, signal: AbortSignal): Promise<string | undefined> {
     try {
       state.place ??= this.#claim(await this.#place(task.attributes, signal));
-      return await this.#step(task, state.place, state, signal);
+      // a reload may have replaced the connection
+      const manager = this.#parts.manager(accessOf(task.attributes.rhevmInfo));
+      return await this.#step(task, { ...state.place, manager }, state, signal);
     } catch (error) {
       if (signal.aborted || !hasCode(error, "PLATFORM_DOWN", "TIMED_OUT", "OUTCOME_UNKNOWN")) throw error;
       await this.#wait(task, state, error.message, signal);

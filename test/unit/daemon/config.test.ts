@@ -107,11 +107,17 @@ migration:
   postCopy: true
   encrypt: true
 sites: { east: [node1, node2] }
+sync: { secrets: true, versions: 0 }
 rhev:
-  hosts: { node1: hypervisor1 }
+  auth: oauth
+  caFile: /ca
+  passwordCommand: [/p, -x]
+  host: rhev-host1
+  hosts: { node2: rhev-host2 }
   clusters: { WEST: vcs_west }
   devScan: { deviceCommand: [/bin/true, -x, "a b"], deviceCommandS: 5, spmWaitS: 60, movesGuests: true }
-sync: { secrets: true, versions: 0 }
+  connectTimeoutS: 2
+  answerTimeoutS: 3.5
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -163,11 +169,13 @@ describe("loadConfig", () => {
       },
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
+      sync: { secrets: true, versions: 0 },
       rhev: {
-        auth: "basic",
-        connectTimeoutS: 5,
-        answerTimeoutS: 10,
-        hosts: { node1: "hypervisor1" },
+        auth: "oauth",
+        caFile: "/ca",
+        passwordCommand: ["/p", "-x"],
+        host: "rhev-host1",
+        hosts: { node2: "rhev-host2" },
         clusters: { WEST: "vcs_west" },
         devScan: {
           deviceCommand: ["/bin/true", "-x", "a b"],
@@ -175,10 +183,19 @@ describe("loadConfig", () => {
           spmWaitS: 60,
           movesGuests: true,
         },
+        connectTimeoutS: 2,
+        answerTimeoutS: 3.5,
       },
-      sync: { secrets: true, versions: 0 },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
+  });
+
+  it("reads each of the alternatives for RHEV-M", async () => {
+    const { rhev: byFile } = await load("rhev: { fingerprints: ['AB:CD'], passwordFile: /f }");
+    const { rhev: byCredential } = await load("rhev: { passwordCredential: rhevm }");
+
+    expect(byFile).toMatchObject({ fingerprints: ["AB:CD"], passwordFile: "/f" });
+    expect(byCredential).toMatchObject({ passwordCredential: "rhevm" });
   });
 
   it("puts command line and environment over the file", async () => {
@@ -243,6 +260,15 @@ limits: { bodyBytes: 1 }
     "readOnlySocket: { path: /r }",
     "kvm: { guestpoweroff: fault }",
     "kvm: { doubleStart: off }",
+    "rhev: { auth: kerberos }",
+    "rhev: { caFile: /ca, fingerprints: ['AB:CD'] }",
+    "rhev: { fingerprints: [] }",
+    "rhev: { passwordFile: /f, passwordCredential: rhevm }",
+    "rhev: { passwordFile: /f, passwordCommand: [/p] }",
+    "rhev: { passwordCommand: [vcsdecrypt] }",
+    "rhev: { passwordCredential: ../rhevm }",
+    "rhev: { password: secret }",
+    "rhev: { answerTimeoutS: 61 }",
     "peers: { node2: qemu+tls://node2/system }",
     "peers: { node2: { uri: '' } }",
     `peers: { ${Array.from({ length: 65 }, (_, at) => `n${at}: { uri: x }`).join(", ")} }`,

@@ -240,12 +240,12 @@ describe("the poller's hints", () => {
     engine.error = DOWN;
     await vi.advanceTimersByTimeAsync(3_600_000);
     expect(told).toEqual(["connected", "lost told to fail"]);
-    expect(log.messages("warn")).toEqual(["the engine cannot be read"]);
+    expect(log.messages("warn")).toEqual(["RHEV-M cannot be read"]);
 
     engine.error = undefined;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(told).toEqual(["connected", "lost told to fail", "connected"]);
-    expect(log.messages("info")).toEqual(["the engine is read", "the engine is read"]);
+    expect(log.messages("info")).toEqual(["RHEV-M is read", "RHEV-M is read"]);
   });
 
   it("tell what changed during an outage", async () => {
@@ -266,7 +266,7 @@ describe("the poller's hints", () => {
     await vi.advanceTimersByTimeAsync(60_000);
 
     expect(told).toEqual(["connected", "changed web1"]);
-    expect(log.messages("warn")).toEqual(["events of the engine cannot be read, states still are"]);
+    expect(log.messages("warn")).toEqual(["events of RHEV-M cannot be read, states still are"]);
   });
 
   it("reach the others when one listener throws", async () => {
@@ -277,7 +277,7 @@ describe("the poller's hints", () => {
     await vi.advanceTimersByTimeAsync(20_000);
 
     expect(engine.asked).toHaveLength(3);
-    expect(log.count("a listener to the engine's changes failed")).toBe(1);
+    expect(log.count("a listener to RHEV-M's changes failed")).toBe(1);
   });
 
   it("end a wait for the next change; so do its time and its signal", async () => {
