@@ -1,9 +1,10 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
+import { bootId } from "../boot-id.ts";
 import { withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { nextChange } from "../next-change.ts";
 import type {
   AgentAnswer,
@@ -14,6 +15,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../platform.ts";
 import type { SavedMemory } from "../saved-memory.ts";
@@ -199,6 +201,14 @@ export class KvmPlatform implements Platform {
     return this.#migrator.whereIs(guest, known, signal);
   }
 
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#migrator.abortOverdue(guest, known, signal);
+  }
+
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
     return this.#agent.ask(guest, question, signal);
   }
@@ -217,9 +227,12 @@ export class KvmPlatform implements Platform {
     return (await Promise.all(checks)).flat();
   }
 
-  recall(guest: string, uuid: string | undefined): void {
+  recall(guest: string, { uuid, emulator }: RecalledGuest): void {
     const memory = this.#memories.of(guest);
     memory.uuid ??= uuid;
+    if (uuid === undefined || emulator?.bootId !== bootId()) return;
+    const { pid, startTicks } = emulator;
+    memory.lastEmulator ??= { pid, startTicks, uuid };
   }
 
   forget(guest: string): void {

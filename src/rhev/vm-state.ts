@@ -32,7 +32,7 @@ export function readingOf(sight: VmSight): Reading {
   const { vm, own } = sight;
   if (own.kind !== "found") return unknown(sight, own.reason);
   const row = vmStatusRow(vm.status);
-  if (row.state.kind === "UNKNOWN") return unknown(sight, row.why);
+  if (row.active === undefined) return unknown(sight, row.why);
   if (row.active === false) return notRunning(sight, own.host);
   if (vm.hostId === undefined)
     return unknown(
@@ -71,7 +71,9 @@ function elsewhere(sight: VmSight, hostId: string, own: RhevHost): Reading {
   if (hostContact(host.status) !== "heard")
     return unknown(sight, `on host ${hostText(host)}, which RHEV-M does not hear, so that may be old`);
   const isMigrating = vm.status === "migrating";
-  const state = ranHereLast ? INTENTIONAL_OFFLINE : OFFLINE;
+  const gone = ranHereLast ? INTENTIONAL_OFFLINE : OFFLINE;
+  // nobody can tell what becomes of one that does not answer
+  const state = vmStatusRow(vm.status).state.kind === "UNKNOWN" ? UNKNOWN : gone;
   const left = ranHereLast ? `; it left this host, ${hostText(own)}` : "";
   return {
     ...reading(sight, state, `on host ${hostText(host)}${left}`),

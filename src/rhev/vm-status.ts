@@ -42,7 +42,7 @@ export const VM_STATUS = {
   image_locked: row(UNKNOWN, undefined, "RHEV-M works on its disks"),
   unknown: passing(UNKNOWN, undefined, "RHEV-M cannot reach the host that runs it"),
   // not in the vendor's table
-  not_responding: passing(UNKNOWN, undefined, "its emulator does not answer"),
+  not_responding: passing(UNKNOWN, true, "its emulator does not answer"),
   unassigned: passing(UNKNOWN, undefined, "RHEV-M has not yet heard of it since it was started"),
   powered_down: row(OFFLINE, false),
 } as const satisfies Record<string, Row>;

@@ -37,7 +37,8 @@ it("asks no more of the engine for the readings and claims of many guests than f
       useManualRhevmFencing: false,
     }),
     encryptedPassword: async () => undefined,
-    wasOnlineHere: () => false,
+    ranHereLast: () => false,
+    fencing: { freeGuest: () => Promise.reject(new Error("nothing is fenced here")) },
     identity: async () => ({ names: [], addresses: [], hardwareUuids: [] }),
     log,
   });

@@ -31,7 +31,10 @@ beforeEach(() => {
   log = new RecordingLog();
   over = [];
   ending = new AbortController();
-  arrivals = new Arrivals({ engine, onOver: (resource) => void over.push(resource), log }, ending.signal);
+  arrivals = new Arrivals(
+    { engine, atMostMs: () => 10_000, onOver: (resource) => void over.push(resource), log },
+    ending.signal,
+  );
 });
 
 afterEach(async () => {

@@ -77,6 +77,23 @@ describe("what a reading teaches", () => {
     expect(store.saves.length).toBe(writes + 1);
   });
 
+  it("is the guest's emulator, until another one or the end of a stop takes its place", async () => {
+    const emulator = { pid: 7, startTicks: "100", bootId: "this boot" };
+    const record = book.open("r", attributesOfGuest("web1"));
+    await book.flush();
+    const writes = store.saves.length;
+    book.learn(record, { ...RUNNING, emulator });
+    book.learn(record, { ...RUNNING, emulator: { ...emulator } });
+    book.learn(record, RUNNING);
+    book.learn(record, aReading());
+    await book.flush();
+    expect(record.registration.emulator).toEqual(emulator);
+    expect(store.saves.length).toBe(writes + 1);
+    book.learn(record, { ...RUNNING, emulator: { ...emulator, pid: 8 } });
+
+    expect(record.registration.emulator).toMatchObject({ pid: 8 });
+  });
+
   it("is that an unanswered start has happened, unless an operation is at work", async () => {
     const record = book.open("r", attributesOfGuest("web1"));
     await book.change(record, { starting: true });

@@ -93,13 +93,21 @@ describe("a look at the source", () => {
     expect((await sourceOf(code, job)).word).toBe("migrating");
   });
 
-  it.each([MORE.pausedPostCopy, MORE.pausedPostCopyFailed])(
-    "takes a source that post-copy still needs (%j) for nothing that could be removed",
-    async (code) => {
-      expect((await sourceOf(code, "outgoing")).word).toBe("migrating");
-      expect((await sourceOf(code)).word).toBe("other");
-    },
-  );
+  it("takes a source that post-copy still needs for nothing that could be removed", async () => {
+    expect((await sourceOf(MORE.pausedPostCopy, "outgoing")).word).toBe("migrating");
+    expect((await sourceOf(MORE.pausedPostCopy)).word).toBe("other");
+  });
+
+  it.each([
+    ["outgoing", "split"],
+    ["none", "split"],
+    ["ended", "split"],
+    // it is the target
+    ["refused", "migrating"],
+    ["incoming", "migrating"],
+  ] as const)("takes a post-copy that broke, job %s, as %s", async (job, word) => {
+    expect((await sourceOf(MORE.pausedPostCopyFailed, job)).word).toBe(word);
+  });
 
   it.each([
     ["not seen to migrate", [EVENT.stoppedShutdown], "inactive"],
