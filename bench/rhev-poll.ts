@@ -50,7 +50,10 @@ sayResult("rhev-poll", {
 async function measure(host: Host, rhevm: RhevmSimulator, names: readonly string[]): Promise<Figures> {
   const password = join(host.folder, "rhevm-password");
   await writeFile(password, "secret\n", { mode: 0o600 });
-  await host.configure(`rhev: { host: node1, caFile: ${rhevm.caFile}, passwordFile: ${password} }`);
+  // the stand-in knows no NumThreads: all monitors may come at once
+  await host.configure(
+    `rhev: { host: node1, caFile: ${rhevm.caFile}, passwordFile: ${password} }\nlimits: { requestsAtOnce: 1024, connections: 2048 }`,
+  );
   await logAsShipped(host);
   await host.daemon.start();
   const info = `Enabled = 1, URL = "${rhevm.url}", User = "admin@internal", Cluster = Default`;
