@@ -8,7 +8,9 @@ const HERE = "node1";
 let site: RhevSite;
 
 beforeAll(async () => {
-  site = await makeRhevSite({ systems: [HERE], others: ["node2"] });
+  // long enough to be seen by who looks every ten seconds
+  const delays = { engineRestartMs: 150_000, engineSettlingMs: 60_000 };
+  site = await makeRhevSite({ systems: [HERE], others: ["node2"], delays });
 });
 
 afterAll(() => site.stop());
