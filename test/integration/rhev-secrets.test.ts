@@ -16,9 +16,12 @@ const WRONG = "Specht0815Vogel";
 
 const IMPATIENT = { DelayAfterGuestOnline: "0", DelayAfterGuestOffline: "2" };
 
+function base64(plain: string): string {
+  return Buffer.from(plain).toString("base64");
+}
+
 /** A text as it is, and as it may be disguised. */
 function disguises(text: string): readonly string[] {
-  const base64 = (plain: string) => Buffer.from(plain).toString("base64");
   return [text, base64(text), base64(`admin@internal:${text}`), encodeURIComponent(text)];
 }
 
@@ -103,7 +106,7 @@ describe.each(["basic", "oauth"] as const)("the password of an engine of RHEV-M,
     expect(site.rhevm.requests.length).toBeGreaterThan(20);
     for (const [place, texts] of Object.entries(places)) {
       const found = [...secrets].filter((secret) => texts.some((text) => text.includes(secret)));
-      expect(found, place).toEqual([]);
+      expect({ place, found }).toEqual({ place, found: [] });
     }
     expect(places.log.length).toBeGreaterThan(50);
   });

@@ -15,6 +15,10 @@ beforeAll(async () => {
 
 afterAll(() => site.stop());
 
+function state(resource: string): string {
+  return site.on(HERE).engine.state(resource);
+}
+
 function findings(resource: string): readonly unknown[] {
   return site
     .on(HERE)
@@ -88,7 +92,6 @@ describe("a resource of RHEV-M and the engine of the cluster", () => {
     );
   });
 
-  const state = (resource: string) => site.on(HERE).engine.state(resource);
   const isOnline = () => RESOURCES.every((name) => state(`${name}_res`) === "ONLINE");
 
   it("reports a guest for which RHEV-M's own high availability is on", async () => {

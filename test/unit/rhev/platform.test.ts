@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
-import type { RhevPlatform } from "../../../src/rhev/platform.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { until } from "../../support/lab/until.ts";
 import { testEngine } from "../../support/rhev-client.ts";
@@ -124,14 +123,12 @@ describe("a stop by the platform over RHEV-M", () => {
 });
 
 describe("what the platform over RHEV-M remembers", () => {
-  const readingOf = (platform: RhevPlatform) => platform.read("web1", never);
-
   it("is that a guest which it did not start came from elsewhere", async () => {
     const engine = await testEngine();
     engine.world.addVm("web1", { host: "host1" });
     const { platform } = await testPlatform(engine);
 
-    expect(await readingOf(platform)).toMatchObject({ active: true, moved: "here" });
+    expect(await platform.read("web1", never)).toMatchObject({ active: true, moved: "here" });
   });
 
   it("is after a restart of the daemon that a guest was suspended here", async () => {
@@ -139,7 +136,7 @@ describe("what the platform over RHEV-M remembers", () => {
     engine.world.setVmStatus("web1", "suspended");
     const { platform } = await testPlatform(engine, { ranHereLast: true });
 
-    expect(await readingOf(platform)).toMatchObject({
+    expect(await platform.read("web1", never)).toMatchObject({
       state: { kind: "INTENTIONAL OFFLINE" },
       suspended: "asleep",
     });
@@ -150,7 +147,7 @@ describe("what the platform over RHEV-M remembers", () => {
     engine.world.addVm("web1", { host: "host2" });
     const { platform } = await testPlatform(engine, { ranHereLast: true });
 
-    expect(await readingOf(platform)).toMatchObject({
+    expect(await platform.read("web1", never)).toMatchObject({
       state: { kind: "INTENTIONAL OFFLINE" },
       moved: "away",
       active: false,
@@ -165,7 +162,10 @@ describe("what the platform over RHEV-M remembers", () => {
     const engine = await testEngine({ vms: ["web1"] });
     const { platform } = await testPlatform(engine);
 
-    expect(await readingOf(platform)).toMatchObject({ state: { kind: "OFFLINE" }, suspended: undefined });
+    expect(await platform.read("web1", never)).toMatchObject({
+      state: { kind: "OFFLINE" },
+      suspended: undefined,
+    });
   });
 });
 
