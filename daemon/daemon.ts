@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
+import { bootId } from "../src/boot-id.ts";
 import { pause } from "../src/deadline.ts";
 import type { Platform } from "../src/platform.ts";
 import { ARRIVAL_MS, Arrivals } from "./arrivals.ts";
@@ -98,9 +98,9 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   // only now: a daemon that does not get the socket leaves alone what the other one writes
   await loadWithin(LOAD_MS, [book, migrations], log);
   for (const { registration } of book.all()) {
-    platform.recall(registration.attributes.guestName, registration.uuid);
+    platform.recall(registration.attributes.guestName, registration);
   }
-  for (const { guest, uuid } of migrations.all()) platform.recall(guest, uuid);
+  for (const record of migrations.all()) platform.recall(record.guest, record);
   loading.open();
   const claiming = claimAll(book, platform, ending.signal);
   const deciding = decideMigrations(
@@ -121,11 +121,6 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");
-}
-
-/** Tells one boot of this host from another. Source: proc(5), random(4). */
-function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }
 
 /** A disk that hangs must not keep the daemon from its guests; what it holds comes when it answers. */

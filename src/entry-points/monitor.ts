@@ -39,6 +39,7 @@ async function freshReading(context: MonitorContext, signal: AbortSignal): Promi
     const epoch = context.epoch();
     const told = await context.platform.read(context.attributes.guestName, signal, context.patienceMs);
     const reading = await proved(context, told, signal);
+    await context.refresh();
     if (epoch === context.epoch() || attempt === READINGS_AT_MOST) return reading;
   }
 }

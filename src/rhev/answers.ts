@@ -1,6 +1,7 @@
 import { AgentError, type ErrorCode } from "../agent-error.ts";
 import { parseXml, type XmlElement } from "../xml.ts";
 import { faultOf, faultText } from "./action-document.ts";
+import { leanText } from "./lean-text.ts";
 import { oneLine } from "./one-line.ts";
 import { type HttpAnswer, outcomeUnknown } from "./transport.ts";
 
@@ -13,6 +14,8 @@ export interface Asked {
   readonly bytesAtMost: number;
   /** What the engine's 404 means; undefined where the path always exists, so that the API itself is missing. */
   readonly notFound: "GUEST_NOT_FOUND" | "REFUSED" | undefined;
+  /** The engine says with an HTML page that it does not know something: those before 3.6. */
+  readonly missesByPage: boolean;
   /** Takes secrets out of what the engine said. */
   readonly hide: (text: string) => string;
 }
@@ -74,13 +77,10 @@ async function reasonOf(answer: HttpAnswer, asked: Asked): Promise<readonly [Err
   }
 }
 
-/**
- * An engine of 3.6 or later answers 404 with an empty body for what it does not know, older ones with their container's
- * page. The proxy's page means that no engine is behind it.
- */
-function notFoundCode({ text }: HttpAnswer, { notFound }: Asked): ErrorCode {
-  const isPage = isHtml(text) && !/JBoss|JBWEB/i.test(text.slice(0, 4096));
-  return notFound === undefined || isPage ? "PLATFORM_DOWN" : notFound;
+/** An engine since 3.6 answers with an empty body for what it does not know: a page means that no engine is there (yet). */
+function notFoundCode({ text }: HttpAnswer, { notFound, missesByPage }: Asked): ErrorCode {
+  const isAway = isHtml(text) && !missesByPage;
+  return notFound === undefined || isAway ? "PLATFORM_DOWN" : notFound;
 }
 
 /** The engine's fault, a page's title, or that there is nothing. */
@@ -105,7 +105,7 @@ async function parseDocument(answer: HttpAnswer, asked: Asked): Promise<XmlEleme
     );
   const limits = { bytes: asked.bytesAtMost, parts: Math.ceil(asked.bytesAtMost / BYTES_OF_A_PART) };
   try {
-    return await parseXml(text, asked.what, limits);
+    return await parseXml(leanText(text), asked.what, limits);
   } catch (error) {
     // the parser quotes what it read
     if (error instanceof AgentError) throw new AgentError(error.code, asked.hide(error.message));

@@ -143,6 +143,11 @@ export class RhevPlatform implements Platform {
     return this.#migrator.whereIs(guest, signal);
   }
 
+  /** RHEV-M does not tell who asked for a migration, and ends by itself one that does not come to its end. */
+  async abortOverdue(): Promise<boolean> {
+    return false;
+  }
+
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     const { vm, hosts, own } = await this.#reader.sight(guest, signal);
     if (vm.hostId === undefined || vm.hostId === own?.id) return;
@@ -160,10 +165,12 @@ export class RhevPlatform implements Platform {
     return false;
   }
 
+  /** Asked for each guest at once after a connection: a reading that others share will do. */
   async claim(guest: string, signal: AbortSignal): Promise<void> {
     try {
-      const { vm } = await this.#reader.sight(guest, signal);
-      if (vm.isHighlyAvailable)
+      const { vms } = await this.#reader.managerOf(guest).poller.snapshot(guest, signal);
+      const named = vms.filter(({ name }) => name === guest);
+      if (named.length > 0 && named.every(({ isHighlyAvailable }) => isHighlyAvailable))
         this.#log.warn({ guest }, "RHEV-M's own high availability is on for a guest that the cluster keeps");
     } catch (error) {
       this.#log.debug({ guest, err: error }, "guest could not be read for the check of high availability");

@@ -182,6 +182,7 @@ export class Poller {
 
   /** Hosts are read last: a host that was lost meanwhile makes its guests doubtful, never surer. */
   async #read(names: ReadonlySet<string>, beganAt: number, signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
     const { source, identity, configuredHost } = this.#parts;
     const events = await this.#cursor.news(signal);
     const vms = await source.vmsNamed([...names], signal);
@@ -200,7 +201,7 @@ export class Poller {
     const changed = changedNames(before, snapshot);
     if (changed.size > 0) this.#stirredAt = this.#endedAt;
     if (wasLost) {
-      this.#parts.log.info({ guests: snapshot.names.size }, "the engine is read");
+      this.#parts.log.info({ guests: snapshot.names.size }, "RHEV-M is read");
       this.#tell(() => this.events.emit("connected"));
     }
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
@@ -217,7 +218,7 @@ export class Poller {
     this.#cursor.reset();
     if (times === 1 && !this.#lifetime.aborted) {
       const code = error instanceof AgentError ? error.code : undefined;
-      this.#parts.log.warn({ err: error, code }, "the engine cannot be read");
+      this.#parts.log.warn({ err: error, code }, "RHEV-M cannot be read");
       this.#tell(() => this.events.emit("lost", messageOf(error)));
     }
     throw error;
@@ -228,7 +229,7 @@ export class Poller {
     try {
       emit();
     } catch (error) {
-      this.#parts.log.error({ err: error }, "a listener to the engine's changes failed");
+      this.#parts.log.error({ err: error }, "a listener to RHEV-M's changes failed");
     }
   }
 

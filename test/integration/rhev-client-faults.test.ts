@@ -7,14 +7,14 @@ import type { Fault } from "../support/rhevm-simulator/faults.ts";
 const signal = AbortSignal.timeout(170_000);
 
 /** Short, so that an answer that never comes is given up soon; a good answer takes a hundredth. */
-const IMPATIENT = { answerMs: 1500 } as const;
+const IMPATIENT = { answerMs: 3000 } as const;
 
 const isVmList = ({ url }: { readonly url: string }) => url.includes("/vms");
 
 /** Each answer is bad until the fault is taken away; what the client says, and how often it asked. */
 const BAD_READS: readonly (readonly [Fault, string, RegExp, number])[] = [
-  ["hang", "TIMED_OUT", /did not end within 1500 ms/, 1],
-  ["slow", "TIMED_OUT", /did not end within 1500 ms/, 1],
+  ["hang", "TIMED_OUT", /did not end within 3000 ms/, 1],
+  ["slow", "TIMED_OUT", /did not end within 3000 ms/, 1],
   ["reset", "PLATFORM_DOWN", /the connection broke/, 3],
   ["lost-answer", "PLATFORM_DOWN", /the connection broke/, 3],
   ["cut", "PLATFORM_DOWN", /the connection broke/, 3],
@@ -51,21 +51,24 @@ const BAD_WRITES: readonly (readonly [Fault, string, number])[] = [
   ["broken-gzip", "OUTCOME_UNKNOWN", 1],
 ];
 
+/** So many that their list, in drops, takes longer than that. */
+const NAMES = Array.from({ length: 8 }, (_, at) => `web${at}`);
+
 describe("the RHEV client and a bad answer to a read", () => {
   it.each(BAD_READS)("says of %s %s, and reads again when it is over", async (fault, code, words, times) => {
-    const engine = await testEngine({ vms: ["web1"] });
+    const engine = await testEngine({ vms: NAMES });
     const { session, reads } = await testClient(engine, IMPATIENT);
     await session.entry(signal);
     const stop = engine.faults.always(fault, isVmList);
 
-    const error = await errorOf(reads.vmsNamed(["web1"], signal));
+    const error = await errorOf(reads.vmsNamed(NAMES, signal));
 
     expect(error).toMatchObject({ code });
     expect(String(error)).toMatch(words);
     expect(engine.requests.filter(isVmList)).toHaveLength(times);
     stop();
     session.renewPassword();
-    expect(await reads.vmsNamed(["web1"], signal)).toMatchObject([{ name: "web1", status: "down" }]);
+    expect(await reads.vmsNamed(NAMES, signal)).toHaveLength(NAMES.length);
   });
 
   it.each(["reset", "cut", "unavailable", "internal-error"] as const)(

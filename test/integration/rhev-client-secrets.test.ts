@@ -87,7 +87,7 @@ describe("the RHEV client's secrets", () => {
     "are in no error and no log line after %s",
     async (fault: Fault) => {
       const engine = await testEngine({ password: PASSWORD, vms: ["web1"] });
-      const client = await testClient(engine, { password: PASSWORD, answerMs: 1500 });
+      const client = await testClient(engine, { password: PASSWORD, answerMs: 3000 });
       await client.reads.hosts(signal);
       const stop = engine.faults.always(fault);
 

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       port: text("0"),
-      host: text("127.0.0.1"),
+      host: { type: "string" },
       user: text("admin@internal"),
       password: text("secret"),
       vms: text("3"),
@@ -37,9 +37,10 @@ async function main(): Promise<void> {
   });
   if (!isReleaseName(values.release)) throw new Error(`no such release: ${values.release}`);
   const [vms, hosts] = [names("vm", countOf(values.vms)), names("host", countOf(values.hosts))];
-  const { host, user, password, release } = values;
+  const { user, password, release } = values;
+  const host = values.host === undefined ? {} : { host: values.host };
   const [port, speed] = [countOf(values.port), Number(values.speed)];
-  const simulator = await startRhevmSimulator({ port, host, user, password, release, vms, hosts, speed });
+  const simulator = await startRhevmSimulator({ ...host, port, user, password, release, vms, hosts, speed });
   const caFile = values["ca-out"] === undefined ? simulator.caFile : fromHere(values["ca-out"]);
   if (caFile !== simulator.caFile) await copyFile(simulator.caFile, caFile);
   const end = () => void simulator.stop().then(() => process.exit(0));

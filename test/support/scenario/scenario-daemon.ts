@@ -62,9 +62,9 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   );
   await Promise.all([book.load(), facts.migrations.load()]);
   for (const { registration } of book.all()) {
-    platform.recall(registration.attributes.guestName, registration.uuid);
+    platform.recall(registration.attributes.guestName, registration);
   }
-  for (const { guest, uuid } of facts.migrations.all()) platform.recall(guest, uuid);
+  for (const record of facts.migrations.all()) platform.recall(record.guest, record);
   void platform.run(ending.signal);
   void follower.run(ending.signal);
   void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(ending.signal);

@@ -62,6 +62,7 @@ const DEFAULTS = {
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
   sync: { secrets: false, versions: 3 },
+  rhev: { auth: "basic", hosts: {}, connectTimeoutS: 5, answerTimeoutS: 10 },
   limits: {},
 };
 
@@ -100,6 +101,14 @@ migration:
   encrypt: true
 sites: { east: [node1, node2] }
 sync: { secrets: true, versions: 0 }
+rhev:
+  auth: oauth
+  caFile: /ca
+  passwordCommand: [/p, -x]
+  host: rhev-host1
+  hosts: { node2: rhev-host2 }
+  connectTimeoutS: 2
+  answerTimeoutS: 3.5
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -152,8 +161,25 @@ describe("loadConfig", () => {
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
       sync: { secrets: true, versions: 0 },
+      rhev: {
+        auth: "oauth",
+        caFile: "/ca",
+        passwordCommand: ["/p", "-x"],
+        host: "rhev-host1",
+        hosts: { node2: "rhev-host2" },
+        connectTimeoutS: 2,
+        answerTimeoutS: 3.5,
+      },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
+  });
+
+  it("reads each of the alternatives for RHEV-M", async () => {
+    const { rhev: byFile } = await load("rhev: { fingerprints: ['AB:CD'], passwordFile: /f }");
+    const { rhev: byCredential } = await load("rhev: { passwordCredential: rhevm }");
+
+    expect(byFile).toMatchObject({ fingerprints: ["AB:CD"], passwordFile: "/f" });
+    expect(byCredential).toMatchObject({ passwordCredential: "rhevm" });
   });
 
   it("puts command line and environment over the file", async () => {
@@ -218,6 +244,15 @@ limits: { bodyBytes: 1 }
     "readOnlySocket: { path: /r }",
     "kvm: { guestpoweroff: fault }",
     "kvm: { doubleStart: off }",
+    "rhev: { auth: kerberos }",
+    "rhev: { caFile: /ca, fingerprints: ['AB:CD'] }",
+    "rhev: { fingerprints: [] }",
+    "rhev: { passwordFile: /f, passwordCredential: rhevm }",
+    "rhev: { passwordFile: /f, passwordCommand: [/p] }",
+    "rhev: { passwordCommand: [vcsdecrypt] }",
+    "rhev: { passwordCredential: ../rhevm }",
+    "rhev: { password: secret }",
+    "rhev: { answerTimeoutS: 61 }",
     "peers: { node2: qemu+tls://node2/system }",
     "peers: { node2: { uri: '' } }",
     `peers: { ${Array.from({ length: 65 }, (_, at) => `n${at}: { uri: x }`).join(", ")} }`,

@@ -98,7 +98,7 @@ describe("recall", () => {
   it("lets the emulator be found by the UUID of an earlier process", async () => {
     const { uuid } = host.libvirtd.define("recalled1");
     await host.emulators.begin("another-name", uuid);
-    host.platform.recall("recalled1", uuid);
+    host.platform.recall("recalled1", { uuid });
     const proof = host.clock.until(host.platform.proveStopped("recalled1", never));
 
     await expect(proof).rejects.toMatchObject({ code: "STILL_RUNNING" });

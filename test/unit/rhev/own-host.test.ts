@@ -65,14 +65,14 @@ describe("this system among RHEV-M's hosts", () => {
   });
 });
 
-describe("what this system knows of itself", () => {
-  async function fileWith(text: string): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), "identity-"));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    await writeFile(join(folder, "uuid"), text);
-    return join(folder, "uuid");
-  }
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "identity-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "uuid"), text);
+  return join(folder, "uuid");
+}
 
+describe("what this system knows of itself", () => {
   it("is its names and the UUIDs of its files, in lower case", async () => {
     const identity = await readOwnIdentity([
       await fileWith("4C4C4544-0044-5610-8047-B6C04F38354A\n"),

@@ -192,3 +192,36 @@ describe("a data centre", () => {
     expect(await state()).toBe("unknown");
   });
 });
+
+describe("a role that is to go to another cluster", () => {
+  it("goes from host to host as they are deactivated, and none is deactivated while it takes the role", async () => {
+    const engine = makeUnwiredEngine({ hosts: ["far1", "far2"] });
+    engine.world.addCluster("Local", "Default");
+    engine.world.addHost("near1", { cluster: "Local" });
+
+    expect((await act(engine, "far1", "deactivate")).status).toBe(200);
+    expect(hosts(engine)["far2"]).toBe("up, contending");
+    expect((await act(engine, "far2", "deactivate")).status).toBe(409);
+    engine.world.clock.advance(10_000);
+    expect((await act(engine, "far2", "deactivate")).status).toBe(200);
+    engine.world.clock.advance(10_000);
+    expect(hosts(engine)).toEqual({ far1: "maintenance", far2: "maintenance", near1: "up, spm" });
+    for (const name of ["far1", "far2"]) await act(engine, name, "activate");
+    engine.world.clock.advance(10_000);
+
+    expect(hosts(engine)).toEqual({ far1: "up", far2: "up", near1: "up, spm" });
+  });
+
+  it("is not the business of another data centre's hosts", () => {
+    const engine = makeUnwiredEngine();
+    engine.world.addDataCenter("Other");
+    engine.world.addCluster("Apart", "Other");
+    engine.world.addHost("apart1", { cluster: "Apart" });
+
+    engine.world.loseHost("host1", { isDead: true });
+    engine.world.clock.advance(120_000);
+
+    expect(hosts(engine)).toEqual({ host1: "non_responsive, spm", host2: "up", apart1: "up, spm" });
+    expect(engine.world.dataCenters.map(({ status }) => status)).toEqual(["problematic", "up"]);
+  });
+});

@@ -135,6 +135,7 @@ describe("an action of a VM that is refused", () => {
 
     expect((await engine.act(path, "")).status).toBe(400);
     expect((await engine.act(path, "<action>")).status).toBe(400);
+    expect((await engine.act(path, "<vm/>")).status).toBe(400);
     expect((await engine.ask(path, { method: "POST", body: "<action/>" })).status).toBe(415);
     const [user] = engine.users;
     if (user !== undefined) user.mayAct = false;
