@@ -57,11 +57,11 @@ describe("the platform over all environments", () => {
     const { platform, kvm, rhev } = environments();
     const heard: string[] = [];
     platform.events.on("changed", (guest) => void heard.push(guest));
-    platform.events.on("lost", (reason) => void heard.push(reason));
+    platform.events.on("lost", (source, reason) => void heard.push(`${source}: ${reason}`));
 
     rhev.events.emit("changed", "vm1");
-    kvm.events.emit("lost", "libvirtd is gone");
+    kvm.events.emit("lost", "libvirt", "libvirtd is gone");
 
-    expect(heard).toEqual(["vm1", "libvirtd is gone"]);
+    expect(heard).toEqual(["vm1", "libvirt: libvirtd is gone"]);
   });
 });
