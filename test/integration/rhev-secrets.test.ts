@@ -14,6 +14,19 @@ const HERE = "node1";
 const PASSWORD = "Kranich4711Vogel";
 const WRONG = "Specht0815Vogel";
 
+const WHOLE = { depth: Number.POSITIVE_INFINITY, showHidden: true } as const;
+
+const FAULTS = [
+  "unauthorized",
+  "html",
+  "cut",
+  "unavailable",
+  "huge",
+  "malformed-xml",
+  "redirect",
+  "hang",
+] as const;
+
 const IMPATIENT = { DelayAfterGuestOnline: "0", DelayAfterGuestOffline: "2" };
 
 function base64(plain: string): string {
@@ -113,31 +126,23 @@ describe.each(["basic", "oauth"] as const)("the password of an engine of RHEV-M,
 });
 
 describe("an error of the client of RHEV-M", () => {
-  it.each([
-    "unauthorized",
-    "html",
-    "cut",
-    "unavailable",
-    "huge",
-    "malformed-xml",
-    "redirect",
-    "hang",
-  ] as const)("keeps the password out of its core: %s", async (fault) => {
+  it("keeps the password, and what it was exchanged for, out of its core", async () => {
     const engine = await testEngine({ vms: ["web1"], password: PASSWORD });
     const client = await testClient(engine, { password: PASSWORD, answerMs: 500 });
-    await client.reads.clusters(AbortSignal.timeout(20_000));
-    engine.faults.always(fault);
+    const limit = AbortSignal.timeout(120_000);
+    const cores: string[] = [];
+    for (const fault of FAULTS) {
+      await client.reads.clusters(limit);
+      const restore = engine.faults.always(fault);
+      const error = await errorOf(client.reads.vmsNamed(["web1"], limit));
+      restore();
+      cores.push(inspect(error, WHOLE), inspect(client.session, WHOLE), ...textsIn(error));
+      client.session.renewPassword();
+    }
 
-    const error = await errorOf(client.reads.vmsNamed(["web1"], AbortSignal.timeout(20_000)));
-
-    const core = [
-      inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
-      inspect(client.session, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
-      ...textsIn(error),
-    ].join("\n");
-    expect(core).toContain("AgentError");
     const passes = engine.requests.map(({ headers }) => (headers.cookie ?? "").replace(/^[^=]*=/, ""));
     const secrets = [...disguises(PASSWORD), ...passes.filter((pass) => pass !== "")];
-    expect(secrets.filter((secret) => core.includes(secret))).toEqual([]);
+    expect(cores.join("\n").split("AgentError").length).toBeGreaterThan(FAULTS.length);
+    expect(secrets.filter((secret) => cores.some((core) => core.includes(secret)))).toEqual([]);
   });
 });
