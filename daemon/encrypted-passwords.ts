@@ -1,7 +1,13 @@
 import { ASSOCIATION_KEYS, type Attributes, encryptedPasswordIn } from "../src/attributes.ts";
 import type { Engine } from "../src/engine.ts";
 import { associationTokens, type Tuples } from "../src/tuples.ts";
-import type { ResourceBook } from "./resource-book.ts";
+
+/** The resources that are kept; ResourceBook fits. */
+interface KeptResources {
+  all(): readonly {
+    readonly registration: { readonly resource: string; readonly attributes: Attributes };
+  }[];
+}
 
 /**
  * RHEVMInfo's Passwords, encrypted as the cluster's engine passes them. In memory only: a registration is a file. After a
@@ -9,12 +15,12 @@ import type { ResourceBook } from "./resource-book.ts";
  */
 export class EncryptedPasswords {
   readonly #engine: Pick<Engine, "value">;
-  readonly #book: Pick<ResourceBook, "all">;
+  readonly #book: KeptResources;
   readonly #texts = new Map<string, string>();
   /** Those that were given out: who asks again was refused with them. */
   readonly #used = new Set<string>();
 
-  constructor(engine: Pick<Engine, "value">, book: Pick<ResourceBook, "all">) {
+  constructor(engine: Pick<Engine, "value">, book: KeptResources) {
     this.#engine = engine;
     this.#book = book;
   }

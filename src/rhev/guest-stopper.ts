@@ -1,4 +1,4 @@
-import { AgentError, hasCode, messageOf } from "../agent-error.ts";
+import { AgentError, hasCode } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { GuestReader, GuestSight } from "./guest-reader.ts";
@@ -92,8 +92,7 @@ export class GuestStopper {
         if (sight.reading.active === false && (!startMayBePending || isOld)) return this.#gone(guest, sight);
         await this.#end(guest, sight, asked, signal);
       } catch (error) {
-        throwUnlessPassing(error, signal);
-        if (!signal.aborted) watch.words = messageOf(error);
+        watch.words = passingWords(error, signal) ?? watch.words;
       }
       await nextChange(guest, LOOK_MS, signal);
     }
@@ -151,8 +150,12 @@ function stepFor(status: string | undefined): Asked["step"] {
   return status !== undefined && STOPPABLE.includes(status) ? "stop" : undefined;
 }
 
-/** What may be over at the next try; a refusal too, as RHEV-M says no to a guest that it works on. */
-function throwUnlessPassing(error: unknown, signal: AbortSignal): void {
-  if (signal.aborted) return;
+/**
+ * The words of what may be over at the next try; a refusal too, as RHEV-M says no to a guest that it works on. Undefined when
+ * the time is over, which says nothing of the guest.
+ */
+function passingWords(error: unknown, signal: AbortSignal): string | undefined {
+  if (signal.aborted) return undefined;
   if (!hasCode(error, "PLATFORM_DOWN", "TIMED_OUT", "REFUSED", "PROTOCOL")) throw error;
+  return error.message;
 }

@@ -33,7 +33,7 @@ export function readingOf(sight: VmSight): Reading {
   if (own.kind !== "found") return unknown(sight, own.reason);
   const row = vmStatusRow(vm.status);
   if (row.active === undefined) return unknown(sight, row.why);
-  if (row.active === false) return notRunning(sight, own.host);
+  if (!row.active) return notRunning(sight, own.host);
   if (vm.hostId === undefined)
     return unknown(
       sight,

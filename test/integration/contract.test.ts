@@ -115,7 +115,7 @@ describe.each(ENVIRONMENTS)("the contract of the entry points: $name", ({ make, 
 
       await site.stopByHand("cut");
 
-      await resource.monitorUntil(MONITOR.offline);
+      expect(await resource.monitorUntil(MONITOR.offline)).not.toContain(MONITOR.intentional);
     });
 
     it("has one operation at a time, costs no other one, and clean takes over", async () => {

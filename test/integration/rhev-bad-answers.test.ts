@@ -1,5 +1,5 @@
 import { appendFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openedResource } from "../support/host/known-guest.ts";
 import { MONITOR, type Resource } from "../support/host/resource.ts";
 import { makeRhevSite, type RhevSite } from "../support/host/rhev-site.ts";
@@ -61,12 +61,16 @@ const BAD_STARTS: readonly (readonly [Fault, "started" | "not started"])[] = [
 const PATIENT = { DelayAfterGuestOnline: "0", DelayAfterGuestOffline: "60" };
 
 let site: RhevSite;
+const engines: RhevmSimulator[] = [];
 
 beforeAll(async () => {
   site = await makeRhevSite({ systems: [HERE], others: ["node2"], rhev: "answerTimeoutS: 1" });
 });
 
-afterAll(() => site.stop());
+afterAll(async () => {
+  await site.stop();
+  await Promise.all(engines.map((engine) => engine.stop()));
+});
 
 /** The answers to one verb for one guest. */
 function isAsked(verb: string, guest: string): Wants {
@@ -79,7 +83,7 @@ async function engineWith(
   name: string,
 ): Promise<{ engine: RhevmSimulator; guest: Resource; info: readonly string[] }> {
   const engine = await startRhevmSimulator({ hosts: [HERE], speed: 10 });
-  onTestFinished(() => engine.stop());
+  engines.push(engine);
   engine.world.addVm(name, { host: HERE });
   await appendFile(site.rhevm.caFile, engine.caPem);
   const info = site.info({ URL: engine.url });

@@ -8,10 +8,16 @@ const HERE = "node1";
 let site: RhevSite;
 
 beforeAll(async () => {
-  site = await makeRhevSite({ systems: [HERE], others: ["node2"] });
+  // long enough to be seen by who looks every ten seconds
+  const delays = { engineRestartMs: 150_000, engineSettlingMs: 60_000 };
+  site = await makeRhevSite({ systems: [HERE], others: ["node2"], delays });
 });
 
 afterAll(() => site.stop());
+
+function state(resource: string): string {
+  return site.on(HERE).engine.state(resource);
+}
 
 function findings(resource: string): readonly unknown[] {
   return site
@@ -86,7 +92,6 @@ describe("a resource of RHEV-M and the engine of the cluster", () => {
     );
   });
 
-  const state = (resource: string) => site.on(HERE).engine.state(resource);
   const isOnline = () => RESOURCES.every((name) => state(`${name}_res`) === "ONLINE");
 
   it("reports a guest for which RHEV-M's own high availability is on", async () => {

@@ -17,7 +17,7 @@ import { type AttributeValues, MONITOR, type Resource } from "./resource.ts";
 const DECRYPT = '#!/bin/sh\nexec cat "${0%/*}/clear-$1"\n';
 
 /** What RHEVMInfo's Password is in a site, encrypted: any text. */
-export const ENCRYPTED = "HVJtWqIqFkfu";
+const ENCRYPTED = "HVJtWqIqFkfu";
 
 /** How a site differs from a plain one. */
 export interface RhevSiteOptions extends Omit<SimulatorOptions, "hosts" | "host"> {
