@@ -82,6 +82,7 @@ async function readOrNothing(
   }
 }
 
-function mayRunOnTarget({ active, migrating, moved, state }: Reading): boolean {
-  return active === true && (moved === "split" || (migrating && state.kind === "INTENTIONAL OFFLINE"));
+function mayRunOnTarget({ active, migrating, moved, recallable, state }: Reading): boolean {
+  if (active !== true || recallable === true) return false;
+  return moved === "split" || (migrating && state.kind === "INTENTIONAL OFFLINE");
 }

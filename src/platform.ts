@@ -23,6 +23,8 @@ export interface Reading {
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
   readonly stalled?: true;
+  /** Set while it migrates away where a forced stop calls the migration off first: nothing of it runs elsewhere then. */
+  readonly recallable?: true;
   readonly uuid: string | undefined;
   /** The emulator of a guest that is active, where it was seen: once it dies slowly, it no longer shows whose it is. */
   readonly emulator?: EmulatorProcess | undefined;

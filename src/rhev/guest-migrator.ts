@@ -74,6 +74,8 @@ export class GuestMigrator {
       await actions.migrateVm(id, target.id, signal);
       return undefined;
     } catch (error) {
+      // the engine may have heard it although its answer is not waited for any more
+      if (hasCode(signal.reason, "CANCELLED")) await this.#cancel(guest);
       throwIfAborted(signal);
       if (!hasCode(error, "OUTCOME_UNKNOWN")) return { kind: "stayed", why: messageOf(error) };
       log.warn({ guest, err: error }, "answer of RHEV-M to a migration is lost, the guest is watched");

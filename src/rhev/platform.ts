@@ -80,8 +80,11 @@ export class RhevPlatform implements Platform {
     return this.#managers.at(access);
   }
 
-  read(guest: string, signal: AbortSignal): Promise<Reading> {
-    return this.#reader.read(guest, signal);
+  /** A monitor, which says how patient it is, shares a reading of 10 s at most; what is built upon by others begins now. */
+  read(guest: string, signal: AbortSignal, patienceMs?: number): Promise<Reading> {
+    return patienceMs === undefined
+      ? this.#reader.readFresh(guest, signal)
+      : this.#reader.read(guest, signal);
   }
 
   /** Guests of an engine that cannot be read are left out, which that engine's poller has logged. */

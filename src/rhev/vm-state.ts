@@ -58,6 +58,7 @@ function here(sight: VmSight, host: RhevHost): Reading {
     ...reading(sight, row.state, joined(`on this host, ${hostText(host)}`, why)),
     active: row.active,
     migrating: vm.status === "migrating",
+    ...(vm.status === "migrating" ? { recallable: true as const } : {}),
     suspended: vm.status === "paused" && !isStalled ? "paused" : undefined,
     ...(isStalled ? { stalled: true as const } : {}),
   };

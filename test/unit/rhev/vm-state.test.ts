@@ -75,6 +75,14 @@ describe("the state of a guest that RHEV-M says runs on this host", () => {
     );
   });
 
+  it("says of a guest that migrates that a clean can call it back", () => {
+    expect(readingOf(sight("migrating", { on: "here" }))).toMatchObject({
+      migrating: true,
+      recallable: true,
+    });
+    expect(readingOf(sight("up", { on: "here" })).recallable).toBeUndefined();
+  });
+
   it("says of a guest that somebody paused that it can be woken", () => {
     expect(readingOf(sight("paused", { on: "here", detail: "none" }))).toMatchObject({ suspended: "paused" });
   });
