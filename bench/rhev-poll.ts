@@ -7,7 +7,8 @@ import { logAsShipped, sayMachine } from "./support/bench-host.ts";
 import { mapped, median, say, sayResult } from "./support/figures.ts";
 import { processorTimeMs } from "./support/processor-time.ts";
 
-const SIZES = [1, 50, 500] as const;
+/** How many guests, one after another: the arguments, or these. */
+const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 50, 500];
 
 /** Longer than the poller takes any change for a sign that something moves. */
 const SETTLE_S = 40;
@@ -49,7 +50,10 @@ sayResult("rhev-poll", {
 async function measure(host: Host, rhevm: RhevmSimulator, names: readonly string[]): Promise<Figures> {
   const password = join(host.folder, "rhevm-password");
   await writeFile(password, "secret\n", { mode: 0o600 });
-  await host.configure(`rhev: { host: node1, caFile: ${rhevm.caFile}, passwordFile: ${password} }`);
+  // the stand-in knows no NumThreads: all monitors may come at once
+  await host.configure(
+    `rhev: { host: node1, caFile: ${rhevm.caFile}, passwordFile: ${password} }\nlimits: { requestsAtOnce: 1024, connections: 2048 }`,
+  );
   await logAsShipped(host);
   await host.daemon.start();
   const info = `Enabled = 1, URL = "${rhevm.url}", User = "admin@internal", Cluster = Default`;
@@ -87,7 +91,10 @@ async function ageAtMonitor(host: Host, { requests, url }: RhevmSimulator, guest
   const info = ["RHEVMInfo", "8", "Enabled", "1", "URL", url, "User", "admin@internal", "Cluster", "Default"];
   const { exitCode } = await host.shim("monitor", `${guest}_vm`, "GuestName", "1", guest, ...info);
   const answeredAt = performance.now();
-  if (exitCode !== 110) throw new Error(`the monitor of ${guest} ended with ${exitCode}`);
+  if (exitCode !== 110) {
+    const warnings = host.daemon.lines.filter(({ level }) => level === "warn" || level === "error").slice(-5);
+    throw new Error(`the monitor of ${guest} ended with ${exitCode}: ${JSON.stringify(warnings)}`);
+  }
   const shown = requests.findLast((request) => isAnswered(request) && isAbout(request, guest));
   return shown === undefined ? Number.NaN : (answeredAt - shown.at) / 1000;
 }

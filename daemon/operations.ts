@@ -14,6 +14,7 @@ import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "./answer-facts.ts";
+import type { DevScans } from "./dev-scans.ts";
 import type { EncryptedPasswords } from "./encrypted-passwords.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
@@ -38,6 +39,8 @@ export interface OperationParts extends FactSources {
   readonly look: (guest: string) => void;
   /** Hears the exit code of each monitor: what the engine was told, it need not be asked to find out. */
   readonly told: (resource: string, code: number) => void;
+  /** Brings the SPM of RHEV-M to this cluster. */
+  readonly devScans: Pick<DevScans, "ask">;
 }
 
 /** What is known of the systems of the cluster. */

@@ -85,6 +85,17 @@ export class Managers {
     return fresh;
   }
 
+  /**
+   * An engine that keeps guests here.
+   *
+   * @throws {AgentError} REFUSED when no guest of it is known yet
+   */
+  at({ url, user }: { readonly url: string; readonly user: string }): Manager {
+    const known = this.#running.get(keyOf(url, user));
+    if (known !== undefined) return known.manager;
+    throw new AgentError("REFUSED", `no guest of ${url} is kept here as ${user} at the moment`);
+  }
+
   /** Passwords may have changed: each is read anew. */
   renewPassword(info: RhevmInfo): void {
     if (info.url === undefined || info.user === undefined) return;

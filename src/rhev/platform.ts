@@ -19,7 +19,9 @@ import { GuestReader } from "./guest-reader.ts";
 import { GuestStarter } from "./guest-starter.ts";
 import { GuestStopper } from "./guest-stopper.ts";
 import { nameOfHost } from "./host-words.ts";
+import type { Manager } from "./manager.ts";
 import { Managers, type RhevmInfo } from "./managers.ts";
+import type { ManualFencing } from "./manual-fencing.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
 
@@ -32,6 +34,7 @@ export interface RhevPlatformOptions {
   /** Whether the cluster's engine was told last that it runs here, or that it left or was suspended here on purpose. */
   readonly ranHereLast: (guest: string) => boolean;
   readonly identity: () => Promise<OwnIdentity>;
+  readonly fencing: Pick<ManualFencing, "freeGuest">;
   readonly log: Log;
 }
 
@@ -43,9 +46,12 @@ export class RhevPlatform implements Platform {
   readonly #starter: GuestStarter;
   readonly #stopper: GuestStopper;
   readonly #migrator: GuestMigrator;
+  readonly #fencing: RhevPlatformOptions["fencing"];
   readonly #log: Log;
 
-  constructor({ settings, infoOf, encryptedPassword, ranHereLast, identity, log }: RhevPlatformOptions) {
+  constructor(options: RhevPlatformOptions) {
+    const { settings, infoOf, encryptedPassword, ranHereLast, identity, fencing, log } = options;
+    this.#fencing = fencing;
     this.#log = log;
     this.#managers = new Managers({ settings, identity, encryptedPassword, log });
     const memories = this.#memories;
@@ -67,6 +73,11 @@ export class RhevPlatform implements Platform {
 
   run(signal: AbortSignal): Promise<void> {
     return this.#managers.run(signal);
+  }
+
+  /** The engine that a URL and a user name, where it keeps guests here. */
+  manager(access: { readonly url: string; readonly user: string }): Manager {
+    return this.#managers.at(access);
   }
 
   /** A monitor, which says how patient it is, shares a reading of 10 s at most; what is built upon by others begins now. */
@@ -93,7 +104,19 @@ export class RhevPlatform implements Platform {
     return nextChange(this.events, guest, maxMs, signal);
   }
 
-  async prepare(): Promise<Prepared> {
+  /** A guest that a dead host holds is freed from it, where that is proved. */
+  async prepare({ guestName, rhevmInfo }: Attributes, signal: AbortSignal): Promise<Prepared> {
+    const { vm, hosts, own } = await this.#reader.sight(guestName, signal);
+    const host = hosts.find(({ id }) => id === vm.hostId);
+    if (host !== undefined && host.id !== own?.id && host.status === "non_responsive") {
+      const manager = this.#reader.managerOf(guestName);
+      const isWanted = rhevmInfo.useManualRhevmFencing;
+      try {
+        await this.#fencing.freeGuest(manager, { name: guestName, vmId: vm.id, isWanted }, signal);
+      } finally {
+        manager.poller.invalidate(guestName);
+      }
+    }
     return { resynced: false };
   }
 

@@ -63,6 +63,7 @@ export class Poller {
   #cycle: Cycle | undefined;
   #failure: { readonly error: unknown; readonly at: number; readonly times: number } | undefined;
   #endedAt = Number.NEGATIVE_INFINITY;
+  #tookMs = 0;
   #stirredAt = Number.NEGATIVE_INFINITY;
   #wake = new AbortController();
   #lifetime = new AbortController().signal;
@@ -198,6 +199,7 @@ export class Poller {
     this.#failure = undefined;
     this.#snapshot = snapshot;
     this.#endedAt = performance.now();
+    this.#tookMs = this.#endedAt - snapshot.beganAt;
     const changed = changedNames(before, snapshot);
     if (changed.size > 0) this.#stirredAt = this.#endedAt;
     if (wasLost) {
@@ -240,6 +242,7 @@ export class Poller {
     const pace = paceMs({
       isMoving: this.#snapshot !== undefined && isMoving(this.#snapshot),
       stirredMs: now - this.#stirredAt,
+      cycleMs: this.#tookMs,
       failures: this.#failure?.times ?? 0,
       random: (this.#parts.random ?? Math.random)(),
     });

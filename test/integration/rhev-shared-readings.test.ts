@@ -38,6 +38,7 @@ it("asks no more of the engine for the readings and claims of many guests than f
     }),
     encryptedPassword: async () => undefined,
     ranHereLast: () => false,
+    fencing: { freeGuest: () => Promise.reject(new Error("nothing is fenced here")) },
     identity: async () => ({ names: [], addresses: [], hardwareUuids: [] }),
     log,
   });

@@ -17,6 +17,7 @@ import type { KvmSettings } from "../../../src/kvm/settings.ts";
 import type { Log } from "../../../src/log.ts";
 import { factSources } from "../fakes/fact-sources.ts";
 import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
+import { NO_DEV_SCANS } from "../fakes/no-dev-scans.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
@@ -56,7 +57,7 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   const systems = { own: () => "node1", siteOf: () => undefined };
   const passwords = new EncryptedPasswords(engine, book);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, ...facts, queue, systems, passwords, look, told },
+    { platform, engine, book, ...facts, queue, systems, passwords, look, told, devScans: NO_DEV_SCANS },
     log,
     ending.signal,
   );

@@ -12,7 +12,7 @@ beforeEach(async () => {
   published = [];
   host.platform.events.on("changed", (guest) => published.push(`changed ${guest}`));
   host.platform.events.on("connected", () => published.push("connected"));
-  host.platform.events.on("lost", (reason) => published.push(`lost: ${reason}`));
+  host.platform.events.on("lost", (source, reason) => published.push(`lost ${source}: ${reason}`));
 });
 
 afterEach(async () => {
@@ -43,7 +43,7 @@ describe("the platform's events", () => {
     }
     host.libvirtd.becomes("web1", CODE.pausedByUser, EVENT.suspendedPaused);
 
-    const restart = ["lost: libvirtd closed the connection", "connected"];
+    const restart = ["lost libvirt: libvirtd closed the connection", "connected"];
     expect(published).toEqual([...restart, ...restart, ...restart, "changed web1"]);
   });
 

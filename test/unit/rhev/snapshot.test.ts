@@ -95,13 +95,17 @@ describe("the pace of looks", () => {
   });
 
   it.each([
-    [{ isMoving: false, stirredMs: 60_000, failures: 0, random: 0 }, 10_000],
-    [{ isMoving: false, stirredMs: 60_000, failures: 0, random: 1 }, 9000],
-    [{ isMoving: true, stirredMs: 60_000, failures: 0, random: 1 }, 3000],
-    [{ isMoving: false, stirredMs: 29_999, failures: 0, random: 1 }, 3000],
-    [{ isMoving: true, stirredMs: 0, failures: 1, random: 0 }, 3000],
-    [{ isMoving: true, stirredMs: 0, failures: 2, random: 0 }, 6000],
-    [{ isMoving: true, stirredMs: 0, failures: 9, random: 1 }, 9000],
+    [{ isMoving: false, stirredMs: 60_000, cycleMs: 0, failures: 0, random: 0 }, 10_000],
+    [{ isMoving: false, stirredMs: 60_000, cycleMs: 0, failures: 0, random: 1 }, 9000],
+    [{ isMoving: true, stirredMs: 60_000, cycleMs: 0, failures: 0, random: 1 }, 3000],
+    [{ isMoving: false, stirredMs: 29_999, cycleMs: 0, failures: 0, random: 1 }, 3000],
+    [{ isMoving: true, stirredMs: 0, cycleMs: 0, failures: 1, random: 0 }, 3000],
+    [{ isMoving: true, stirredMs: 0, cycleMs: 0, failures: 2, random: 0 }, 6000],
+    [{ isMoving: true, stirredMs: 0, cycleMs: 0, failures: 9, random: 1 }, 9000],
+    // a reading counts from the beginning of its cycle: the next one ends before it is 10 s old
+    [{ isMoving: false, stirredMs: 60_000, cycleMs: 2000, failures: 0, random: 0 }, 6000],
+    [{ isMoving: false, stirredMs: 60_000, cycleMs: 9000, failures: 0, random: 0 }, 3000],
+    [{ isMoving: true, stirredMs: 60_000, cycleMs: 2000, failures: 0, random: 0 }, 3000],
   ])("is for %j %i ms", (facts, ms) => {
     expect(paceMs(facts)).toBe(ms);
   });
