@@ -25,6 +25,8 @@ export interface Reading {
   readonly stalled?: true;
   /** Set while it migrates away where a forced stop calls the migration off first: nothing of it runs elsewhere then. */
   readonly recallable?: true;
+  /** Set while its memory is being saved, or while it reboots: what can be done with it shows in a moment. */
+  readonly passing?: true;
   readonly uuid: string | undefined;
   /** The emulator of a guest that is active, where it was seen: once it dies slowly, it no longer shows whose it is. */
   readonly emulator?: EmulatorProcess | undefined;

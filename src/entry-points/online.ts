@@ -40,8 +40,8 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
 }
 
 /**
- * A guest that comes by migration is waited for: it runs here soon, or its migration breaks and nothing of it is left. The
- * latter takes the hypervisor some time when the host that it came from has lost power, which is when the engine wants it
+ * A guest whose memory is being saved, or that reboots, is waited for, and one that comes by migration: it runs here soon,
+ * or its migration breaks and nothing of it is left. The latter takes the hypervisor some time when the host that it came from has lost power, which is when the engine wants it
  * here.
  */
 async function readAfterArrival(
@@ -51,7 +51,7 @@ async function readAfterArrival(
   const guest = attributes.guestName;
   let reading = await platform.read(guest, signal);
   if (isComing(reading))
-    log.warn({ reason: reading.reason }, "guest comes by a migration, its end is waited for");
+    log.warn({ reason: reading.reason }, "guest is on its way to another state, which is waited for");
   while (isComing(reading)) {
     await platform.nextChange(guest, WATCH_MS, signal);
     throwIfAborted(signal);
@@ -60,8 +60,8 @@ async function readAfterArrival(
   return reading;
 }
 
-function isComing({ migrating, state }: Reading): boolean {
-  return migrating && state.kind === "OFFLINE";
+function isComing({ migrating, passing, state }: Reading): boolean {
+  return (migrating && state.kind === "OFFLINE") || passing === true;
 }
 
 async function bringBack(context: GuestContext, reading: Reading, signal: AbortSignal): Promise<void> {

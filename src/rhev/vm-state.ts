@@ -61,6 +61,7 @@ function here(sight: VmSight, host: RhevHost): Reading {
     ...(vm.status === "migrating" ? { recallable: true as const } : {}),
     suspended: vm.status === "paused" && !isStalled ? "paused" : undefined,
     ...(isStalled ? { stalled: true as const } : {}),
+    ...(vm.status === "saving_state" || vm.status === "reboot_in_progress" ? { passing: true as const } : {}),
   };
 }
 

@@ -84,7 +84,7 @@ describe("a migration to or from a host that loses power", () => {
     await ended;
     expect(await domainState(libvirtd, "source-off")).toBe("paused (migrating)");
     expect(await engine.online("source-off")).toBe("ONLINE");
-    expect(trial.said("node2", "guest comes by a migration, its end is waited for")).toHaveLength(1);
+    expect(trial.said("node2", "guest is on its way to another state, which is waited for")).toHaveLength(1);
 
     expect(await trial.rest(["", "ONLINE"])).toEqual({ ...ON_TARGET, states: ["", "ONLINE"] });
     expect(await domainState(libvirtd, "source-off")).toBe("running (booted)");

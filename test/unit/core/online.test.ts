@@ -168,7 +168,7 @@ describe("online of a guest that is active here", () => {
     await clock.until(done);
 
     expect(platform.count("start")).toBe(starts);
-    expect(log.messages("warn")).toEqual(["guest comes by a migration, its end is waited for"]);
+    expect(log.messages("warn")).toEqual(["guest is on its way to another state, which is waited for"]);
   });
 
   it("gives up one that still comes by a migration at the deadline", async () => {
