@@ -152,7 +152,13 @@ async function onlineDurably(
 /** Asks the guest to stop and waits for it. */
 export function runOffline(parts: OperationParts, call: Call, signal: AbortSignal): Promise<Result> {
   return stop(parts, call, { name: "offline", ranHere: false }, signal, (inTurn) =>
-    offline(contextOf(parts, call), inTurn),
+    offline(
+      {
+        ...contextOf(parts, call),
+        refuseIfUndecided: (limit) => refuseIfUndecided(parts, call.attributes.guestName, "resumed", limit),
+      },
+      inTurn,
+    ),
   );
 }
 

@@ -44,6 +44,8 @@ interface Episode {
   nextAtMs: number;
   attempts: number;
   isTrying: boolean;
+  /** It was told that the guest runs elsewhere. */
+  isRefused: boolean;
   /** It was not stalled at the last look; a moment of running between two failures is no end. */
   isCalm: boolean;
   /** When the guest ran again; undefined while it is stalled. */
@@ -105,6 +107,7 @@ export class StalledGuests {
       nextAtMs: now + waitMs,
       attempts: 0,
       isTrying: false,
+      isRefused: false,
       isCalm: false,
       endedMs: undefined,
     });
@@ -143,7 +146,9 @@ export class StalledGuests {
       else if (reading !== undefined) this.#end(record, episode, reading);
     } catch (error) {
       if (!hasCode(error, "CANCELLED")) {
-        log.debug({ ...about(record), reason: messageOf(error) }, "stalled guest could not be resumed");
+        const level = hasCode(error, "REFUSED") && !episode.isRefused ? "warn" : "debug";
+        episode.isRefused ||= level === "warn";
+        log[level]({ ...about(record), reason: messageOf(error) }, "stalled guest could not be resumed");
       }
     } finally {
       episode.isTrying = false;
@@ -161,6 +166,8 @@ export class StalledGuests {
     const { stopping, attributes } = record.registration;
     if (stopping) return undefined;
     const guest = attributes.guestName;
+    // while it stood still the cluster may have started it elsewhere
+    await platform.refuseIfElsewhere(guest, signal);
     if (!(await platform.resumeStalled(guest, signal))) return undefined;
     const until = performance.now() + SETTLE_MS;
     for (;;) {

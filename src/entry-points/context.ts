@@ -24,6 +24,12 @@ export interface OnlineContext extends GuestContext {
   readonly lastOnline: (signal: AbortSignal) => Promise<LastOnline>;
 }
 
+/** What offline needs beside the rest. */
+export interface OfflineContext extends GuestContext {
+  /** Throws REFUSED while a migration of the guest is not decided, and when it is proved to have left. */
+  readonly refuseIfUndecided: (signal: AbortSignal) => Promise<void>;
+}
+
 /** What clean needs beside it. */
 export interface CleanContext extends GuestContext {
   /** A start was asked before whose answer nobody got. */

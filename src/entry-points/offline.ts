@@ -1,7 +1,7 @@
 import { messageOf } from "../agent-error.ts";
 import { throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Reading } from "../platform.ts";
-import type { GuestContext, StopResult } from "./context.ts";
+import type { GuestContext, OfflineContext, StopResult } from "./context.ts";
 
 /**
  * A booting guest loses the request, so it is repeated, at growing distance: some guests ask their user at
@@ -21,7 +21,7 @@ const LOOK_MS = 1000;
  *
  * @throws {AgentError} when the hypervisor cannot be asked
  */
-export async function offline(context: GuestContext, signal: AbortSignal): Promise<StopResult> {
+export async function offline(context: OfflineContext, signal: AbortSignal): Promise<StopResult> {
   const { attributes, platform, log } = context;
   const guest = attributes.guestName;
   const before = await platform.read(guest, signal);
@@ -112,10 +112,13 @@ async function lookOnce(
   }
 }
 
-async function awake(context: GuestContext, reading: Reading, signal: AbortSignal): Promise<boolean> {
+async function awake(context: OfflineContext, reading: Reading, signal: AbortSignal): Promise<boolean> {
   const { attributes, platform, log } = context;
   if (reading.suspended === undefined) return true;
   try {
+    // what runs elsewhere by now, or may, must not go on here from where it stood
+    await context.refuseIfUndecided(signal);
+    await platform.refuseIfElsewhere(attributes.guestName, signal);
     await platform.wake(attributes.guestName, reading.suspended, signal);
     log.info({ was: reading.suspended }, "suspended guest brought back to shut it down");
     return true;

@@ -13,8 +13,10 @@ import { VirtualClock } from "../../support/fakes/virtual-clock.ts";
 let clock: VirtualClock;
 let platform: FakePlatform;
 let log: RecordingLog;
+let undecided: () => Promise<void>;
 
 beforeEach(() => {
+  undecided = () => Promise.resolve();
   clock = new VirtualClock();
   platform = new FakePlatform();
   platform.readings.set("web1", RUNNING);
@@ -30,7 +32,8 @@ function takeOffline(
   signal = new AbortController().signal,
 ): Promise<StopResult> {
   const attributes = attributesOfGuest("web1", { delayAfterGuestOfflineS });
-  return clock.until(offline({ resource: "web1_res", attributes, platform, log }, signal));
+  const refuseIfUndecided = () => undecided();
+  return clock.until(offline({ resource: "web1_res", attributes, platform, log, refuseIfUndecided }, signal));
 }
 
 /** The guest obeys a shutdown request after this time. */
@@ -127,13 +130,42 @@ describe("offline", () => {
       obeysAfter(1000);
 
       expect(await takeOffline()).toEqual({ stopped: true });
-      expect(platform.calls.slice(0, 3)).toEqual([
+      expect(platform.calls.slice(0, 4)).toEqual([
         "read web1",
+        "refuseIfElsewhere web1",
         `wake web1 ${suspended}`,
         "requestShutdown web1",
       ]);
     },
   );
+
+  it.each([
+    [
+      "runs on another system",
+      () => {
+        platform.deeds.refuseIfElsewhere = () =>
+          Promise.reject(new AgentError("REFUSED", "it runs on node2"));
+      },
+    ],
+    [
+      "may live on another system",
+      () => {
+        undecided = () => Promise.reject(new AgentError("REFUSED", "it may live on node2"));
+      },
+    ],
+  ])("never resumes a suspended copy of a guest that %s", async (_where, arrange) => {
+    platform.readings.set(
+      "web1",
+      aReading({ state: INTENTIONAL_OFFLINE, active: true, suspended: "paused" }),
+    );
+    arrange();
+
+    expect(await takeOffline()).toEqual({ stopped: false });
+    expect(platform.calls).not.toContain("wake web1 paused");
+    expect(log.messages("warn")).toEqual([
+      "suspended guest cannot be brought back, the engine will call clean",
+    ]);
+  });
 
   it("leaves a suspended guest that cannot be brought back to the engine's clean", async () => {
     platform.readings.set(

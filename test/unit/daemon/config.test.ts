@@ -103,7 +103,7 @@ migration:
   parallelConnections: 4
   downtimeMs: 300
   autoConverge: false
-  postCopy: true
+  postCopy: false
   encrypt: true
 sites: { east: [node1, node2] }
 sync: { secrets: true, versions: 0 }
@@ -163,7 +163,7 @@ describe("loadConfig", () => {
         parallelConnections: 4,
         downtimeMs: 300,
         autoConverge: false,
-        postCopy: true,
+        postCopy: false,
         encrypt: true,
       },
       sites: { east: ["node1", "node2"] },

@@ -106,6 +106,15 @@ describe("a stalled guest", () => {
     expect(log.count(END)).toBe(1);
   });
 
+  it("that runs on another system is not resumed, and that is told once", async () => {
+    platform.deeds.refuseIfElsewhere = () => Promise.reject(new AgentError("REFUSED", "it runs on node2"));
+    await stalled();
+    await clock.advance(250_000);
+
+    expect(attempts).toEqual([]);
+    expect(log.messages("warn")).toEqual(["stalled guest could not be resumed"]);
+  });
+
   it("tells nothing of a moment of running that is read late", async () => {
     platform.deeds.read = async (guest, signal) => {
       const reading = platform.readings.get(guest) ?? STOPPED;
