@@ -6,7 +6,7 @@ say() {
     logger -t vcs-net-reconfig -- "$*" 2>/dev/null
   fi
   # in a subshell: a console that cannot be opened would end the shell
-  (echo "vcs-net-reconfig: $*" >/dev/console) 2>/dev/null
+  (echo "vcs-net-reconfig: $*" >>/dev/console) 2>/dev/null
   return 0
 }
 

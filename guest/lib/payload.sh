@@ -47,8 +47,11 @@ copy_payload() {
 # Ends the program unless the file is whole and has only the signs that a payload is written in.
 verify_payload() {
   [ "$(wc -c <"$1")" -le "$payload_bytes" ] || refuse "it is longer than $payload_bytes characters"
-  [ "$(sed -n 1p "$1" | tr -dc 'a-z=0-9' | cut -c1-7)" = vcsnet= ] || refuse "its first line is none of ours"
   [ "$(tr -d 'A-Za-z0-9.:_%=\n-' <"$1" | wc -c)" -eq 0 ] || refuse "it holds signs that no payload has"
+  case $(sed -n 1p "$1") in
+    vcsnet=*) ;;
+    *) refuse "its first line is none of ours" ;;
+  esac
   checksum=$(sed '$d' "$1" | sha256sum)
   checksum=${checksum%% *}
   [ "$(sed -n '$p' "$1")" = "sha256=$checksum" ] || refuse "its checksum is wrong: it is cut off or was changed"
