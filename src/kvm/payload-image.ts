@@ -1,5 +1,16 @@
 import { execFile } from "node:child_process";
-import { access, chmod, constants, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -60,10 +71,13 @@ export async function writePayloadImage(path: string, file: PayloadFile, signal:
   }
 }
 
+/** Emulators have to find the way: names above stay hidden, files there have rights of their own. */
 async function putInPlace(path: string, image: Uint8Array, signal: AbortSignal): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o711);
+  const above = dirname(folder);
+  await chmod(above, ((await stat(above)).mode & 0o777) | 0o011);
   const temporary = await writeAside(path, image);
   try {
     throwIfAborted(signal);
