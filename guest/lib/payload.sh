@@ -1,6 +1,7 @@
 # From the CD-ROM to variables: checksum, short, resource, guest, site, address, family, prefix, gateway, dns, search, device.
 
 volume=VCSNET
+no_volume=CDROM # what genisoimage writes where it is told none
 payload_name=vcsnet.conf
 payload_bytes=8192
 
@@ -10,17 +11,20 @@ wait_for_devices() {
   return 0
 }
 
-# Copies the payload to $work/payload. Fails without a word where no CD-ROM is ours.
+# Copies the payload to $work/payload. Fails without a word where no CD-ROM is ours. RHEV-M before 3.3 gives its CD-ROM no
+# name: such a one is ours if it has the file.
 fetch_payload() {
   for cdrom in /dev/sr[0-9]* /dev/scd[0-9]* /dev/hd[a-d]; do
-    [ -e "$cdrom" ] && [ "$(label_of "$cdrom")" = "$volume" ] || continue
+    [ -e "$cdrom" ] || continue
+    label=$(label_of "$cdrom")
+    [ "$label" = "$volume" ] || [ "$label" = "$no_volume" ] || continue
     mkdir -p "$work/cdrom"
     mount -t iso9660 -o ro,nosuid,nodev,noexec "$cdrom" "$work/cdrom" || fail "CD-ROM $cdrom cannot be mounted"
     copy_payload "$work/cdrom/$payload_name"
     copied=$?
     umount "$work/cdrom"
-    [ "$copied" -eq 0 ] || fail "CD-ROM $cdrom is named $volume and has no readable file $payload_name"
-    return 0
+    if [ "$copied" -eq 0 ]; then return 0; fi
+    [ "$label" = "$no_volume" ] || fail "CD-ROM $cdrom is named $volume and has no readable file $payload_name"
   done
   return 1
 }

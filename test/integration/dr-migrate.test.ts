@@ -52,8 +52,7 @@ describe("a guest with a payload", () => {
 
   it("gets its medium back when a migration fails", async () => {
     const two = cluster.on("node2");
-    await two.libvirtd.virsh("destroy", "web1");
-    await until("it is down", () => two.engine.state("vm1") !== "ONLINE");
+    await two.engine.offline("vm1");
     await two.engine.online("vm1");
     await until("it runs", async () => (await mediumOn("node2")).endsWith("payload/web1.iso"));
     await holdMigrations(two.libvirtd, "web1");

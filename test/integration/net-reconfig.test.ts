@@ -118,6 +118,15 @@ iface eth1 inet static
     expect(await guest.files()).toEqual(before);
   });
 
+  it("takes the payload from a CD-ROM without a name, which RHEV-M 3.1 makes, and ignores another such one", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(undefined, "CDROM");
+    expect(await guest.boot()).toEqual({ code: 0, said: "" });
+    await guest.insert(payload(), "CDROM");
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+  });
+
   it.each([
     ["without the file", undefined, "has no readable file vcsnet.conf"],
     ["cut off", payload().slice(0, 120), "its checksum is wrong"],
