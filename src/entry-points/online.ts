@@ -49,7 +49,9 @@ function payloadOf(
   network: NetworkSetting | undefined,
 ): PayloadFile | undefined {
   if (network === undefined) return undefined;
-  return payloadFileOf(network, { resource, guest: attributes.guestName, site });
+  const { guestName: guest, rhevmInfo } = attributes;
+  // in RHEV a site is a cluster
+  return payloadFileOf(network, { resource, guest, site: rhevmInfo.enabled ? rhevmInfo.cluster : site });
 }
 
 /**

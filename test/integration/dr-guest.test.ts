@@ -8,6 +8,9 @@ import { makeDebianGuest } from "../support/lab/debian-guest.ts";
 import { guestFiles } from "../support/lab/guest-files.ts";
 import { until } from "../support/lab/until.ts";
 
+/** Four minutes where guests are emulated, and two more for the first build of the guest: only by `npm run test:long`. */
+const LONG = process.env["VCSKVM_LONG"] === "1";
+
 /** An emulated Debian takes a minute or more to boot. */
 const BOOT_MS = 600_000;
 
@@ -54,7 +57,7 @@ function expectNetwork(said: string, { address, gateway, dns, search }: SiteNetw
   expect(said).toContain(`search ${search}`);
 }
 
-describe("a Debian guest with DROpts", () => {
+describe.runIf(LONG)("a Debian guest with DROpts", () => {
   it("has the network of the site where it starts, by ifupdown", { timeout: 2 * BOOT_MS }, async () => {
     const log = await makeGuest("ifupdown");
     const north = await bootAt("ifupdown", NORTH, log);

@@ -19,11 +19,15 @@ const DR: Attributes["drOpts"] = {
   device: undefined,
 };
 
-function bringOnline(platform: FakePlatform, drOpts: Attributes["drOpts"]): Promise<number> {
+function bringOnline(
+  platform: FakePlatform,
+  drOpts: Attributes["drOpts"],
+  changes: Partial<Attributes> = {},
+): Promise<number> {
   return online(
     {
       resource: "web1_res",
-      attributes: attributesOfGuest("web1", { drOpts }),
+      attributes: attributesOfGuest("web1", { ...changes, drOpts }),
       platform,
       log: new RecordingLog(),
       site: "north",
@@ -50,6 +54,14 @@ describe("online of a guest with DROpts", () => {
     expect(platform.payloads[0]?.content).toContain(
       "resource=web1_res\nguest=web1\nsite=north\naddress=10.1.2.3\nprefix=24\ngateway=10.1.2.1\n",
     );
+  });
+
+  it("tells a guest of RHEV-M its cluster as the site", async () => {
+    const platform = new FakePlatform();
+    const { rhevmInfo } = attributesOfGuest("web1");
+    await bringOnline(platform, DR, { rhevmInfo: { ...rhevmInfo, enabled: true, cluster: "South" } });
+
+    expect(platform.payloads[0]?.content).toContain("\nsite=South\n");
   });
 
   it("does not start a guest that would come up with another network", async () => {
