@@ -5,6 +5,7 @@ import { parseAttributes } from "../src/attributes.ts";
 import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
+import { runDevScan } from "./dev-scan-action.ts";
 import { runGuestMigrated } from "./guest-migrated.ts";
 import { type Call, type OperationParts, refuseMixedEnvironments } from "./operations.ts";
 import { vmConfigSync } from "./vmconfigsync.ts";
@@ -33,8 +34,7 @@ type Action = (parts: OperationParts, call: ActionCall, signal: AbortSignal) => 
 const ACTIONS: Readonly<Record<ActionName, Action>> = {
   guestmigrated: runGuestMigrated,
   vmconfigsync: vmConfigSync,
-  DevScan: () =>
-    refuse("action DevScan applies to guests of RHEV-M only (RHEVMInfo.Enabled = 1): this one is plain KVM"),
+  DevScan: runDevScan,
 };
 
 /** What every action is run with. */
@@ -84,8 +84,4 @@ function callOf(
 
 function isActionName(token: string): token is ActionName {
   return Object.hasOwn(ACTIONS, token);
-}
-
-function refuse(words: string): Promise<never> {
-  return Promise.reject(new AgentError("REFUSED", words));
 }

@@ -1,12 +1,19 @@
 import { messageOf } from "../src/agent-error.ts";
 import type { LastAnswer } from "../src/answer.ts";
+import type { Environment } from "../src/attributes.ts";
 import { pause, withDeadline } from "../src/deadline.ts";
 import type { Engine } from "../src/engine.ts";
 import type { Log } from "../src/log.ts";
 import type { Reading } from "../src/platform.ts";
 
-/** A guest that arrived is told as ONLINE after this long in any case: the other system may be gone. */
-const AT_MOST_MS = 10_000;
+/**
+ * A guest that arrived is told as ONLINE after this long in any case: the other system may be gone. In RHEV the other system
+ * may still answer from a reading of 10 s ago.
+ */
+export const ARRIVAL_MS = { kvm: 10_000, rhev: 12_000 } as const satisfies Record<Environment, number>;
+
+/** A monitor that could tell of an arrived guest gives the engine so long to say that the other system is rid of it. */
+const HASTEN_MS = 1000;
 
 /** Pauses between two questions whether the other system is rid of it. */
 const LOOK_MS = { first: 100, last: 200 } as const;
@@ -18,6 +25,8 @@ interface Arrival {
 /** What arrivals work with. */
 export interface ArrivalParts {
   readonly engine: Pick<Engine, "onlineElsewhere">;
+  /** How long a guest that arrived is held back at most, in milliseconds. */
+  readonly atMostMs: (resource: string) => number;
   /** Called when the guest may be told as ONLINE. */
   readonly onOver: (resource: string) => void;
   readonly log: Log;
@@ -55,6 +64,17 @@ export class Arrivals {
     return hasCome(reading, lastAnswer) && this.#arrivals.get(resource)?.isOver !== true;
   }
 
+  /**
+   * Asks the engine now, for a monitor that is about to answer: if the other system is rid of the guest by then, this very
+   * monitor tells it as ONLINE, and no other one need be asked for.
+   */
+  async hasten(resource: string): Promise<void> {
+    const arrival = this.#arrivals.get(resource);
+    if (arrival === undefined || arrival.isOver) return;
+    const others = await this.#onlineElsewhere(resource, HASTEN_MS);
+    if (others?.length === 0) arrival.isOver = true;
+  }
+
   /** The resource is closed, or the engine itself brought it online here: nothing is waited for. */
   forget(resource: string): void {
     this.#arrivals.delete(resource);
@@ -62,21 +82,22 @@ export class Arrivals {
 
   async #wait(resource: string, arrival: Arrival): Promise<void> {
     const { log, onOver } = this.#parts;
-    const since = performance.now();
+    const until = performance.now() + this.#parts.atMostMs(resource);
     log.info({ resource }, "guest has arrived by migration, online once the system it left is told");
     let waitMs: number = LOOK_MS.first;
     let others: readonly string[] | undefined;
-    while (!this.#signal.aborted && this.#arrivals.get(resource) === arrival) {
+    while (!this.#signal.aborted && this.#arrivals.get(resource) === arrival && !arrival.isOver) {
       // the last question may find no time for an answer
-      others = (await this.#onlineElsewhere(resource, since + AT_MOST_MS - performance.now())) ?? others;
-      const leftMs = since + AT_MOST_MS - performance.now();
+      others = (await this.#onlineElsewhere(resource, until - performance.now())) ?? others;
+      const leftMs = until - performance.now();
       if (others?.length === 0 || leftMs <= 0) break;
       await pause(Math.min(waitMs, leftMs), this.#signal);
       waitMs = Math.min(waitMs * 2, LOOK_MS.last);
     }
     if (this.#signal.aborted || this.#arrivals.get(resource) !== arrival) return;
+    const isHastened = arrival.isOver;
     arrival.isOver = true;
-    if (others === undefined || others.length > 0) {
+    if (!isHastened && (others === undefined || others.length > 0)) {
       log.warn(
         { resource, others: others ?? "unknown" },
         "engine still knows the guest as online elsewhere, it is told as online here too",

@@ -69,6 +69,13 @@ const heartbeat = z.strictObject({
   lossS: seconds(1, 3600).default(60),
 });
 
+const devScan = z.strictObject({
+  deviceCommand: z.tuple([path], z.string().max(4095)).optional(),
+  deviceCommandS: seconds(1, 600).default(60),
+  spmWaitS: seconds(10, 3600).default(180),
+  movesGuests: z.boolean().default(false),
+});
+
 const rhev = z
   .strictObject({
     auth: z.enum(["basic", "oauth"]).default("basic"),
@@ -82,6 +89,8 @@ const rhev = z
     passwordFile: path.optional(),
     host: z.string().min(1).max(255).optional(),
     hosts: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).default({}),
+    clusters: z.record(z.string().min(1).max(255), z.string().min(1).max(255)).default({}),
+    devScan: devScan.prefault({}),
     connectTimeoutS: seconds(1, 60).default(5),
     answerTimeoutS: seconds(1, 60).default(10),
   })

@@ -1,17 +1,22 @@
 import { setMaxListeners } from "node:events";
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { startServer } from "../ipc/server.ts";
+import { environmentOf } from "../src/attributes.ts";
+import { bootId } from "../src/boot-id.ts";
 import { pause } from "../src/deadline.ts";
+import type { DevScanner } from "../src/dev-scan.ts";
 import type { Platform } from "../src/platform.ts";
-import { Arrivals } from "./arrivals.ts";
+import { ARRIVAL_MS, Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
+import { DevScans } from "./dev-scans.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EncryptedPasswords } from "./encrypted-passwords.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
 import { haresEngine } from "./hares.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { hostDebtStore } from "./host-debt-store.ts";
+import { HostDebts } from "./host-debts.ts";
 import { type KeptGuests, keptGuests } from "./kept-guests.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
@@ -26,11 +31,18 @@ import { createViews } from "./views.ts";
 /** The state directory is waited for this long at the start. */
 const LOAD_MS = 10_000;
 
+/** All environments in which guests are kept. */
+interface Environments {
+  readonly platform: Platform;
+  /** Brings the SPM of RHEV-M to this cluster. */
+  readonly scanner: DevScanner;
+}
+
 export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
   readonly config: () => Config;
-  /** Makes the platform over what is known of the guests. */
-  readonly platform: (kept: KeptGuests) => Platform;
+  /** Makes the platform, and what scans, over what is known of the guests. */
+  readonly environments: (kept: KeptGuests) => Environments;
   readonly log: Logger;
 }
 
@@ -50,7 +62,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
 
   const engine = haresEngine(() => haresOptions(config()));
   const passwords = new EncryptedPasswords(engine, book);
-  const platform = parts.platform(keptGuests(book, passwords));
+  const { platform, scanner } = parts.environments(keptGuests(book, passwords));
   const prober = new Prober(engine, log, ending.signal);
   const intervalMs = () => config().monitorIntervalS * 1000;
   const look = (guest: string) => void follower.look(guest, ending.signal);
@@ -58,7 +70,11 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     const record = book.get(resource);
     if (record !== undefined) look(record.registration.attributes.guestName);
   };
-  const arrivals = new Arrivals({ engine, onOver: lookOf, log }, ending.signal);
+  const atMostMs = (resource: string) => {
+    const attributes = book.get(resource)?.registration.attributes;
+    return ARRIVAL_MS[attributes === undefined ? "kvm" : environmentOf(attributes)];
+  };
+  const arrivals = new Arrivals({ engine, atMostMs, onOver: lookOf, log }, ending.signal);
   const follower = new Follower({ platform, book, migrations, arrivals, prober, intervalMs, log });
   const told = (resource: string, code: number) => prober.told(resource, code);
   const queue = new GuestQueue();
@@ -70,8 +86,10 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     own: () => systemName(config()),
     siteOf: (system: string) => siteOf(config(), system),
   };
+  const debts = new HostDebts({ scanner, store: hostDebtStore(stateDirectory, log), log });
+  const devScans = new DevScans({ scanner, debts, log }, ending.signal);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, migrations, arrivals, queue, systems, passwords, look, told },
+    { platform, engine, book, migrations, arrivals, queue, systems, passwords, look, told, devScans },
     log,
     ending.signal,
   );
@@ -91,18 +109,18 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     ending.signal,
   );
   // only now: a daemon that does not get the socket leaves alone what the other one writes
-  await loadWithin(LOAD_MS, [book, migrations], log);
+  await loadWithin(LOAD_MS, [book, migrations, debts], log);
   for (const { registration } of book.all()) {
-    platform.recall(registration.attributes.guestName, registration.uuid);
+    platform.recall(registration.attributes.guestName, registration);
   }
-  for (const { guest, uuid } of migrations.all()) platform.recall(guest, uuid);
+  for (const record of migrations.all()) platform.recall(record.guest, record);
   loading.open();
   const claiming = claimAll(book, platform, ending.signal);
   const deciding = decideMigrations(
     { platform, book, migrations, queue, intervalMs, look, log },
     ending.signal,
   );
-  const loops = [platform, follower, heartbeats, stalled].map((loop) => loop.run(ending.signal));
+  const loops = [platform, follower, heartbeats, stalled, debts].map((loop) => loop.run(ending.signal));
   const running = Promise.all([...loops, claiming, deciding]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
@@ -116,11 +134,6 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");
-}
-
-/** Tells one boot of this host from another. Source: proc(5), random(4). */
-function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }
 
 /** A disk that hangs must not keep the daemon from its guests; what it holds comes when it answers. */

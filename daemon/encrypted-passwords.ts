@@ -1,7 +1,13 @@
 import { ASSOCIATION_KEYS, type Attributes, encryptedPasswordIn } from "../src/attributes.ts";
 import type { Engine } from "../src/engine.ts";
 import { associationTokens, type Tuples } from "../src/tuples.ts";
-import type { ResourceBook } from "./resource-book.ts";
+
+/** The resources that are kept; ResourceBook fits. */
+interface KeptResources {
+  all(): readonly {
+    readonly registration: { readonly resource: string; readonly attributes: Attributes };
+  }[];
+}
 
 /**
  * RHEVMInfo's Passwords, encrypted as the cluster's engine passes them. In memory only: a registration is a file. After a
@@ -9,10 +15,12 @@ import type { ResourceBook } from "./resource-book.ts";
  */
 export class EncryptedPasswords {
   readonly #engine: Pick<Engine, "value">;
-  readonly #book: Pick<ResourceBook, "all">;
+  readonly #book: KeptResources;
   readonly #texts = new Map<string, string>();
+  /** Those that were given out: who asks again was refused with them. */
+  readonly #used = new Set<string>();
 
-  constructor(engine: Pick<Engine, "value">, book: Pick<ResourceBook, "all">) {
+  constructor(engine: Pick<Engine, "value">, book: KeptResources) {
     this.#engine = engine;
     this.#book = book;
   }
@@ -21,8 +29,10 @@ export class EncryptedPasswords {
   note({ rhevmInfo }: Attributes, tuples: Tuples): void {
     const text = encryptedPasswordIn(tuples);
     const { url, user } = rhevmInfo;
-    if (url !== undefined && user !== undefined && text !== undefined)
-      this.#texts.set(keyOf(url, user), text);
+    if (url === undefined || user === undefined || text === undefined) return;
+    const key = keyOf(url, user);
+    if (this.#texts.get(key) !== text) this.#used.delete(key);
+    this.#texts.set(key, text);
   }
 
   /** The attributes have changed: the engine is asked for the password at its next use. */
@@ -31,14 +41,36 @@ export class EncryptedPasswords {
   }
 
   /**
-   * The password of the resources that name this manager and user; undefined where none of them has one.
+   * The password of the resources that name this manager and user; undefined where none of them has one. Whoever asks again
+   * was not let in with it: then the engine is asked, and what is known serves if it does not tell.
    *
    * @throws {AgentError} PLATFORM_DOWN or REFUSED when it is not known and the engine does not tell it
    */
   async of(url: string, user: string, signal: AbortSignal): Promise<string | undefined> {
     const key = keyOf(url, user);
     const known = this.#texts.get(key);
-    if (known !== undefined) return known;
+    const text =
+      known !== undefined && !this.#used.has(key) ? known : await this.#asked(url, user, known, signal);
+    if (text !== undefined) this.#used.add(key);
+    return text;
+  }
+
+  async #asked(
+    url: string,
+    user: string,
+    known: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    try {
+      return await this.#ask(url, user, signal);
+    } catch (error) {
+      if (known === undefined) throw error;
+      return known;
+    }
+  }
+
+  async #ask(url: string, user: string, signal: AbortSignal): Promise<string | undefined> {
+    const key = keyOf(url, user);
     const record = this.#book
       .all()
       .map(({ registration }) => registration)

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AgentError } from "../src/agent-error.ts";
 import { withDeadline } from "../src/deadline.ts";
 import type { Engine } from "../src/engine.ts";
@@ -54,7 +54,41 @@ export function haresEngine(options: () => HaresOptions): Engine {
       const { system } = options();
       await runEngineCommand(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
     },
+    async systemStates(signal) {
+      return rowsOf("hasys -state", await runEngineCommand(beside(options(), "hasys"), ["-state"], signal));
+    },
+    async clusterStates(signal) {
+      return rowsOf("haclus -state", await runEngineCommand(beside(options(), "haclus"), ["-state"], signal));
+    },
+    async clusterValue(attribute, signal) {
+      return (
+        await runEngineCommand(beside(options(), "haclus"), ["-value", attribute, "-localclus"], signal)
+      ).trim();
+    },
   };
+}
+
+/** Another of the engine's commands: they are in one folder. */
+function beside({ command, timeoutMs }: HaresOptions, name: string) {
+  return { command: join(dirname(command), name), timeoutMs };
+}
+
+/**
+ * Reads `hasys -state` and `haclus -state`: a heading, then name, attribute and state. A name that is there twice with
+ * different states has none that could be believed.
+ * Source: manual pages hasys(1M), haclus(1M); public scripts that read them.
+ */
+function rowsOf(what: string, output: string): ReadonlyMap<string, string> {
+  const states = new Map<string, string>();
+  for (const line of output.split("\n")) {
+    const [name, attribute, state, ...more] = line.trim().split(/\s+/);
+    if (name === undefined || line.startsWith("#") || state === undefined || more.length > 0) continue;
+    if (attribute !== "SysState" && attribute !== "ClusState") continue;
+    const isAnother = states.has(name) && states.get(name) !== state;
+    states.set(name, isAnother ? "contradictory" : state);
+  }
+  if (states.size === 0) throw new AgentError("PROTOCOL", `${what} names no state`);
+  return states;
 }
 
 /**

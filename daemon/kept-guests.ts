@@ -7,8 +7,8 @@ export interface KeptGuests {
   readonly environmentOf: (guest: string) => Environment;
   readonly infoOf: (guest: string) => Attributes["rhevmInfo"] | undefined;
   readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Whether the engine was told last that it is ONLINE here. */
-  readonly wasOnlineHere: (guest: string) => boolean;
+  /** Whether the engine was told last that it runs here, or that it left or was suspended here on purpose. */
+  readonly ranHereLast: (guest: string) => boolean;
 }
 
 /** Tells platforms what the book and the engine know. */
@@ -21,6 +21,9 @@ export function keptGuests(book: ResourceBook, passwords: EncryptedPasswords): K
     },
     infoOf: (guest) => registrationOf(guest)?.attributes.rhevmInfo,
     encryptedPassword: (url, user, signal) => passwords.of(url, user, signal),
-    wasOnlineHere: (guest) => registrationOf(guest)?.lastAnswer?.state.kind === "ONLINE",
+    ranHereLast: (guest) => {
+      const told = registrationOf(guest)?.lastAnswer?.state.kind;
+      return told === "ONLINE" || told === "INTENTIONAL OFFLINE";
+    },
   };
 }

@@ -8,7 +8,7 @@ import type { KeptGuests } from "./kept-guests.ts";
 import { createLogger } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
-import { rhevPlatform, rhevProblems } from "./platforms/rhev.ts";
+import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
 import { fixedKeysChanged } from "./settings.ts";
 import { packageVersion } from "./version.ts";
 
@@ -77,12 +77,12 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   try {
     const config = () => inForce.config;
     const kvm = kvmPlatform(config, log);
-    const platform = (kept: KeptGuests) =>
-      new PlatformByEnvironment({
-        platforms: { kvm, rhev: rhevPlatform(config, kept, log) },
-        environmentOf: kept.environmentOf,
-      });
-    await runDaemon({ config, platform, log }, stop.signal);
+    const environments = (kept: KeptGuests) => {
+      const { platform: rhev, scanner } = rhevEnvironment(config, kept, log);
+      const { environmentOf } = kept;
+      return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
+    };
+    await runDaemon({ config, environments, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");

@@ -25,7 +25,8 @@ export async function runMigrate(
     target,
     system: parts.systems.own(),
     siteOf: (system: string) => parts.systems.siteOf(system),
-    onMoving: (uuid: string) => migrations.begin(guestName, uuid, target ?? ""),
+    onMoving: (uuid: string, abortAfterMs: number) =>
+      migrations.begin(guestName, uuid, target ?? "", abortAfterMs),
     onProgress: (progress: object) => {
       record.migration = { target: target ?? "", ...progress };
     },

@@ -47,9 +47,16 @@ export class MigrationBook {
     return [...this.#records.values()];
   }
 
-  /** This agent is about to ask for a migration; resolves when that is on disk, or shortly after when the disk hangs. */
-  begin(guest: string, uuid: string, peer: string): Promise<void> {
-    return this.#put({ guest, uuid, peer, kind: "moving", why: undefined });
+  /**
+   * This agent is about to ask for a migration; resolves when that is on disk, or shortly after when the disk hangs.
+   *
+   * @param abortAfterMs when it is to be aborted, if it runs then
+   */
+  begin(guest: string, uuid: string, peer: string, abortAfterMs: number): Promise<void> {
+    const now = Date.now();
+    const abortAt = new Date(now + abortAfterMs).toISOString();
+    const asked = { at: new Date(now).toISOString(), abortAt };
+    return this.#put({ guest, uuid, peer, kind: "moving", why: undefined, asked });
   }
 
   /** It stands still here and may live on another host; resolves as begin does. */
@@ -64,8 +71,10 @@ export class MigrationBook {
         return this.#put({ guest, uuid, peer: end.peer ?? peer, kind: "left", why: undefined });
       case "lost":
         return this.#put({ guest, uuid, peer, kind: "lost", why: undefined });
-      case "doubtful":
-        return this.#put({ guest, uuid, peer, kind: "doubtful", why: end.why });
+      case "doubtful": {
+        const asked = this.#records.get(guest)?.asked; // it may run on, unseen
+        return this.#put({ guest, uuid, peer, kind: "doubtful", why: end.why, asked });
+      }
       case "stayed":
         return this.forget(guest);
     }
@@ -93,6 +102,11 @@ export class MigrationBook {
     const why =
       "its emulator ended in the moment of a migration in which the other host takes over, it may live there";
     return this.#put({ guest, uuid, peer: undefined, kind: "doubtful", why });
+  }
+
+  /** It is proved to be elsewhere, though an emulator of it ended here since it left. */
+  confirm(record: MigrationRecord, despite: string | undefined): void {
+    if (this.#records.get(record.guest) === record) this.#records.set(record.guest, { ...record, despite });
   }
 
   /** Drops what is known of a guest; resolves as begin does. */

@@ -13,6 +13,7 @@ const fileSchema = z.strictObject({
   peer: z.string().optional(),
   bootId: z.string(),
   why: z.string().optional(),
+  asked: z.strictObject({ at: z.string(), abortAt: z.string() }).optional(),
 });
 
 /** Keeps migration records on disk, one small file a guest. */
@@ -29,8 +30,8 @@ export function migrationStore(directory: string, log: Log): MigrationStore {
     {
       folder: "migrations",
       parse(content) {
-        const { version: _version, uuid, peer, why, ...record } = fileSchema.parse(content);
-        return { ...record, uuid, peer, why };
+        const { version: _version, uuid, peer, why, asked, ...record } = fileSchema.parse(content);
+        return { ...record, uuid, peer, why, asked };
       },
       words: {
         notKept: "migration records cannot be kept, a guest that left may look stopped after a restart",
@@ -42,7 +43,7 @@ export function migrationStore(directory: string, log: Log): MigrationStore {
   );
   return {
     load: () => records.load(),
-    save: (record) => records.save(record.guest, record),
+    save: ({ despite: _despite, ...record }) => records.save(record.guest, record),
     remove: (guest) => records.remove(guest),
   };
 }

@@ -15,11 +15,12 @@ import type { Platform, Reading } from "../src/platform.ts";
 import { guestKey } from "../src/resource.ts";
 import { monitorExitCode, stateText } from "../src/resource-state.ts";
 import { answerFacts, type FactSources, lastAnswerOf, lastBeforeArrival } from "./answer-facts.ts";
+import type { DevScans } from "./dev-scans.ts";
 import type { EncryptedPasswords } from "./encrypted-passwords.ts";
 import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
-import { refuseIfUndecided } from "./undecided.ts";
+import { mayBeNeededElsewhere, refuseIfNeededElsewhere, refuseIfUndecided } from "./undecided.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -39,6 +40,8 @@ export interface OperationParts extends FactSources {
   readonly look: (guest: string) => void;
   /** Hears the exit code of each monitor: what the engine was told, it need not be asked to find out. */
   readonly told: (resource: string, code: number) => void;
+  /** Brings the SPM of RHEV-M to this cluster. */
+  readonly devScans: Pick<DevScans, "ask">;
 }
 
 /** What is known of the systems of the cluster. */
@@ -70,6 +73,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
     {
       ...contextOf(parts, call),
       facts: (reading) => answerFacts(parts, record, reading),
+      refresh: () => parts.arrivals.hasten(record.registration.resource),
       note: (reading) => noteReading(parts, record, reading),
       epoch: () => record.epoch,
       patienceMs: call.budgetMs * HYPERVISOR_SHARE,
@@ -162,14 +166,18 @@ export function runClean(
   signal: AbortSignal,
 ): Promise<Result> {
   const until = performance.now() + call.budgetMs;
-  return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, (inTurn) =>
-    clean(
+  return stop(parts, call, { name: "clean", ranHere: ranHere(reason) }, signal, async (inTurn) => {
+    const { guestName } = call.attributes;
+    const last = call.record.lastReading?.reading;
+    if (mayBeNeededElsewhere(parts, guestName, last))
+      await refuseIfNeededElsewhere(parts, guestName, last, inTurn);
+    return clean(
       { ...contextOf(parts, call), startMayBePending: call.record.registration.starting },
       reason,
       Math.max(0, until - performance.now()), // it may have waited for what it took over
       inTurn,
-    ),
-  );
+    );
+  });
 }
 
 /** Takes over changed attributes between two operations, then checks the environment they describe. */
@@ -263,8 +271,9 @@ async function stopEnded(
   { record, attributes }: Call,
   name: "offline" | "clean",
 ): Promise<void> {
-  const cleaned = { stopping: false, starting: false, saved: undefined };
-  await book.change(record, name === "clean" ? cleaned : { stopping: false });
+  const stopped = { stopping: false, emulator: undefined };
+  const cleaned = { ...stopped, starting: false, saved: undefined };
+  await book.change(record, name === "clean" ? cleaned : stopped);
   const { guestName } = attributes;
   const kind = migrations.get(guestName)?.kind;
   if (kind === "left" || kind === "stuck") await migrations.forget(guestName);

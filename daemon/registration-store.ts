@@ -25,6 +25,7 @@ const fileSchema = z.strictObject({
   stopping: z.boolean(),
   starting: z.boolean(),
   uuid: optional,
+  emulator: z.strictObject({ pid: z.number(), startTicks: text, bootId: text }).optional(),
   lastAnswer: z.strictObject({ state, active: z.boolean(), lostRun: z.number().optional() }).optional(),
   saved: z.strictObject({ uuid: text, at: text }).optional(),
   attributes: z.strictObject({

@@ -3,7 +3,7 @@ import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import { type Heartbeat, restoredHeartbeat, UNARMED } from "../src/heartbeat.ts";
 import type { Log } from "../src/log.ts";
-import type { Reading } from "../src/platform.ts";
+import type { EmulatorProcess, Reading } from "../src/platform.ts";
 import { guestKey, type Registration } from "../src/resource.ts";
 import { sameState, stateText } from "../src/resource-state.ts";
 import type { SavedRecord } from "../src/saved-memory.ts";
@@ -109,13 +109,14 @@ export class ResourceBook {
       stopping: false,
       starting: false,
       uuid: undefined,
+      emulator: undefined,
       saved: undefined,
     };
     return this.change(record, { attributes, ...fresh });
   }
 
   /**
-   * Keeps what a reading proves for a later process: the guest's UUID, that an unanswered start has happened, and that
+   * Keeps what a reading proves for a later process: the guest's UUID, its emulator, that an unanswered start has happened, and that
    * the guest was saved here.
    */
   learn(record: ResourceRecord, reading: Reading): void {
@@ -124,8 +125,10 @@ export class ResourceBook {
     const started = starting && reading.active === true && record.operation === undefined;
     const isNewUuid = reading.uuid !== undefined && reading.uuid !== uuid;
     const saved = savedRecord(reading, known);
-    if (!started && !isNewUuid && saved === known) return;
-    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid, saved });
+    const emulator = emulatorOf(reading, record.registration.emulator);
+    const isSame = saved === known && emulator === record.registration.emulator;
+    if (!started && !isNewUuid && isSame) return;
+    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid, emulator, saved });
   }
 
   /** Starts anew with a resource: it is watched, and the engine has been told nothing yet. */
@@ -218,6 +221,13 @@ function savedRecord({ saved, uuid }: Reading, known: SavedRecord | undefined): 
   if (saved === "unknown") return known;
   if (saved === "no" || uuid === undefined) return undefined;
   return known?.uuid === uuid ? known : { uuid, at: new Date().toISOString() };
+}
+
+/** A new one takes the place of the last: that one must have ended, or libvirt would not have started it. */
+function emulatorOf({ emulator }: Reading, known: EmulatorProcess | undefined): EmulatorProcess | undefined {
+  if (emulator === undefined || known === undefined) return emulator ?? known;
+  const isSame = emulator.pid === known.pid && emulator.startTicks === known.startTicks;
+  return isSame && emulator.bootId === known.bootId ? known : emulator;
 }
 
 function newRecord(registration: Registration): ResourceRecord {

@@ -27,6 +27,36 @@ export function heartbeatSettings({ heartbeat }: Config): HeartbeatSettings {
   return { intervalMs: intervalS * 1000, timeoutS, misses, lossMs: lossS * 1000 };
 }
 
+/** What fencing needs to know of names; a host or cluster that the configuration does not name is undefined. */
+export function fencingSettings(config: Config): {
+  readonly ownSystem: string;
+  readonly hostOf: (system: string) => string | undefined;
+  readonly remoteClusterOf: (cluster: string) => string | undefined;
+} {
+  const { hosts, clusters } = config.rhev;
+  const [hostOf, clusterOf] = [new Map(Object.entries(hosts)), new Map(Object.entries(clusters))];
+  return {
+    ownSystem: systemName(config),
+    hostOf: (system) => hostOf.get(system),
+    remoteClusterOf: (cluster) => clusterOf.get(cluster),
+  };
+}
+
+export function scanSettings({ rhev }: Config): {
+  readonly deviceCommand:
+    | { readonly command: readonly [program: string, ...args: string[]]; readonly limitMs: number }
+    | undefined;
+  readonly spmWaitMs: number;
+  readonly movesGuests: boolean;
+} {
+  const { deviceCommand: command, deviceCommandS, spmWaitS, movesGuests } = rhev.devScan;
+  return {
+    deviceCommand: command === undefined ? undefined : { command, limitMs: deviceCommandS * 1000 },
+    spmWaitMs: spmWaitS * 1000,
+    movesGuests,
+  };
+}
+
 export function limitsOf({ limits }: Config): Limits {
   return {
     ...DEFAULT_LIMITS,

@@ -5,23 +5,26 @@ import type { Platform } from "../src/platform.ts";
 import { stateText } from "../src/resource-state.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
+/** The source of states that every host has; all others are managers of RHEV-M. */
+const LIBVIRT = "libvirt";
+
 /** What operators may read of the daemon, from memory. */
 export function createViews(book: ResourceBook, platform: Platform): Views {
-  let libvirt = "not connected";
-  platform.events.on("connected", () => {
-    libvirt = "connected";
-  });
-  platform.events.on("lost", (reason) => {
-    libvirt = `lost: ${reason}`;
-  });
+  const sources = new Map([[LIBVIRT, "not connected"]]);
+  platform.events.on("connected", (source) => void sources.set(source, "connected"));
+  platform.events.on("lost", (source, reason) => void sources.set(source, `lost: ${reason}`));
+  platform.events.on("dropped", (source) => void sources.delete(source));
   return {
-    health: () => ({ status: "ok", libvirt, resources: book.all().length }),
+    health: () => {
+      const { [LIBVIRT]: libvirt = "not connected", ...managers } = Object.fromEntries(sources);
+      return { status: "ok", libvirt, managers, resources: book.all().length };
+    },
     guests: () => book.all().map(guestView),
     guest: (name) => book.ofGuest(name).map(guestView)[0],
     subscribe(listener) {
       const changed = (guest: string) => listener({ event: "changed", guest });
-      const connected = () => listener({ event: "connected" });
-      const lost = (reason: string) => listener({ event: "lost", reason });
+      const connected = (source: string) => listener({ event: "connected", source });
+      const lost = (source: string, reason: string) => listener({ event: "lost", source, reason });
       platform.events.on("changed", changed);
       platform.events.on("connected", connected);
       platform.events.on("lost", lost);

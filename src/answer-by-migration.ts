@@ -1,5 +1,5 @@
 import type { Answer, AnswerFacts } from "./answer.ts";
-import { type MigrationRecord, speaksOf } from "./migration.ts";
+import { isContradicted, type MigrationRecord, speaksOf } from "./migration.ts";
 import type { Reading } from "./platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, UNKNOWN } from "./resource-state.ts";
 
@@ -19,7 +19,7 @@ export function answerByMigration(reading: Reading, facts: AnswerFacts): Answer 
   }
   const record = facts.migration;
   const isKnown = record !== undefined && speaksOf(record, reading);
-  return (isKnown ? byRecord(reading, record) : undefined) ?? ofReturn(reading, facts);
+  return (isKnown ? byRecord(reading, record, facts) : undefined) ?? ofReturn(reading, facts);
 }
 
 /**
@@ -35,7 +35,12 @@ function ofReturn({ migrating, state, reason }: Reading, { lastAnswer }: AnswerF
  * What a record changes; undefined where the reading alone is right. An emulator that lives proves nothing of a guest that
  * may have gone to another host without it.
  */
-function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): Answer | undefined {
+function byRecord(
+  reading: Reading,
+  record: MigrationRecord,
+  { lastAnswer }: AnswerFacts,
+): Answer | undefined {
+  const { kind, peer, at, why } = record;
   const { state, reason, active, source, migrating } = reading;
   const to = peer ?? "another host";
   const isGone = active === false;
@@ -43,12 +48,19 @@ function byRecord(reading: Reading, { kind, peer, at, why }: MigrationRecord): A
   if (kind === "doubtful") return { state: UNKNOWN, reason: `${reason}; ${why ?? `it may live on ${to}`}` };
   if (source === "emulator")
     return { state: UNKNOWN, reason: `${reason}; a migration of it to ${to} is recorded at ${at}` };
+  // where the engine does not know it as ONLINE, there is no fault to hide and none to make
+  if (lastAnswer?.state.kind === "ONLINE" && isContradicted(record, reading))
+    return {
+      state: UNKNOWN,
+      reason: `${reason}; it left for ${to}, recorded at ${at}, and nothing proves yet that it has not come back and ended here since`,
+    };
   if (kind === "left" && isAway && state.kind === "OFFLINE")
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  const isUndecided = kind === "moving" || kind === "stuck";
-  if (isUndecided && isGone && reading.moved !== "away")
+  // what stands still here since the hand-over is what it seems, until something speaks against it
+  const isUndecided = kind === "moving" || (kind === "stuck" && isGone);
+  if (isUndecided && (isGone || reading.moved === "split") && reading.moved !== "away")
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
 }

@@ -36,4 +36,26 @@ export interface Engine {
    * @throws {AgentError} PLATFORM_DOWN or REFUSED
    */
   modifyHere(resource: string, attribute: string, value: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * The states of all systems of this cluster, by name, in the engine's words: RUNNING; FAULTED for one that left without
+   * saying so; EXITED for one whose engine was stopped, on which everything may run on.
+   *
+   * @throws {AgentError} PLATFORM_DOWN, REFUSED or PROTOCOL
+   */
+  systemStates(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+
+  /**
+   * The states of this cluster and of the remote ones, by name, in the engine's words: RUNNING, FAULTED, LOST_CONN, ...
+   *
+   * @throws {AgentError} PLATFORM_DOWN, REFUSED or PROTOCOL
+   */
+  clusterStates(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+
+  /**
+   * An attribute of this cluster, as the engine prints it.
+   *
+   * @throws {AgentError} PLATFORM_DOWN or REFUSED
+   */
+  clusterValue(attribute: string, signal: AbortSignal): Promise<string>;
 }

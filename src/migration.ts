@@ -24,6 +24,20 @@ export interface MigrationRecord {
   readonly bootId: string;
   /** For a doubtful one: what is not known, and the commands that tell. */
   readonly why: string | undefined;
+  /**
+   * How an emulator ended here since, as the reading said, though the guest is proved to be elsewhere. Not kept on disk: a
+   * later process saw nothing, and proves it anew.
+   */
+  readonly despite?: string | undefined;
+  /** Set while a migration that this agent has asked for may still run. */
+  readonly asked?: AskedMigration | undefined;
+}
+
+/** A migration that this agent has asked for; both times are ISO 8601. */
+export interface AskedMigration {
+  readonly at: string;
+  /** From then on it is aborted by whoever finds it running, this process or a later one. */
+  readonly abortAt: string;
 }
 
 /** How a migration ended, after both ends were read. */
@@ -32,10 +46,13 @@ export type MigrationEnd =
   | { readonly kind: "moved"; readonly why: string; readonly peer?: string | undefined }
   /** It is here as before. */
   | { readonly kind: "stayed"; readonly why: string }
-  /** It is on neither host. */
-  | { readonly kind: "lost"; readonly why: string }
-  /** Nothing proves where it is; nothing was destroyed or started. */
-  | { readonly kind: "doubtful"; readonly why: string };
+  /** It is on neither host. `endedOn` is another host that says of itself that the guest's emulator ended there. */
+  | { readonly kind: "lost"; readonly why: string; readonly endedOn?: string | undefined }
+  /**
+   * Nothing proves where it is; nothing was destroyed or started. `isNowhere`: what is here cannot live by itself, and no
+   * host that is known has the rest.
+   */
+  | { readonly kind: "doubtful"; readonly why: string; readonly isNowhere?: true };
 
 /** What is known of a guest that is looked for; a migration record is such knowledge. */
 export interface Whereabouts {
@@ -68,6 +85,15 @@ export interface MigrationPlan {
 /** True for a record that speaks of the guest that was read; a file of another UUID is another guest's. */
 export function speaksOf(record: MigrationRecord, reading: Reading): boolean {
   return record.uuid === undefined || reading.uuid === undefined || record.uuid === reading.uuid;
+}
+
+/**
+ * True when a guest that is recorded as gone has had an emulator here that ended since: it may have come back and died
+ * while nobody looked, or a migration back may have failed. The other hosts tell.
+ */
+export function isContradicted(record: MigrationRecord, reading: Reading): boolean {
+  if (record.kind !== "left" || reading.active !== false || !speaksOf(record, reading)) return false;
+  return reading.endedHere !== undefined && reading.endedHere !== record.despite;
 }
 
 /**

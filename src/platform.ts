@@ -1,6 +1,6 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
 import type { PayloadFile } from "./payload-file.ts";
 import type { ResourceState } from "./resource-state.ts";
 import type { SavedMemory } from "./saved-memory.ts";
@@ -16,18 +16,23 @@ export interface Reading {
   /**
    * What the platform says of a migration that is over: `away`, it left; `here`, it runs since it arrived; `unclear`, its
    * emulator ended in the moment in which the other host takes over, so it may live there; `stuck`, it stands still here
-   * as for that moment though no migration runs, and may live there too.
+   * as for that moment though no migration runs, and may live there too; `split`, a migration broke after it had begun to
+   * run on the other host, so each host has a part of its memory.
    */
-  readonly moved: "away" | "here" | "unclear" | "stuck" | undefined;
+  readonly moved: "away" | "here" | "unclear" | "stuck" | "split" | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
   readonly stalled?: true;
   readonly uuid: string | undefined;
+  /** The emulator of a guest that is active, where it was seen: once it dies slowly, it no longer shows whose it is. */
+  readonly emulator?: EmulatorProcess | undefined;
   /** Who said so: the hypervisor, or the emulator process alone because the hypervisor did not answer. */
   readonly source: "platform" | "emulator";
   /** How the guest's last run here ended, in words, when that is known. */
   readonly ended: string | undefined;
+  /** Set when the platform says that an emulator of the guest ended on this host, and not because the guest left: how. */
+  readonly endedHere?: string | undefined;
   /** Whether that run ended with its memory saved; unknown: it does not run, and why is forgotten. */
   readonly saved: "yes" | "no" | "unknown";
 }
@@ -45,16 +50,21 @@ export interface Prepared {
   readonly resynced: boolean;
 }
 
-/** What a platform publishes. Hints only: the listener reads the state itself. */
+/**
+ * What a platform publishes. Hints only: the listener reads the state itself. `source` is who is asked for states, as
+ * operators know it: `libvirt`, or the URL of a manager without user and password.
+ */
 export interface PlatformEvents {
   /** Something happened to this guest. */
   changed: [guest: string];
   /** A new start of the guest: with a new emulator, or a reboot within its old one. `changed` comes too. */
   started: [guest: string];
   /** A session stands and all states have been read once; what happened before sent no event. */
-  connected: [];
-  /** The session is gone; the reason is for the log. */
-  lost: [reason: string];
+  connected: [source: string];
+  /** The session is gone, or has failed to come; the reason is for the operator. */
+  lost: [source: string, reason: string];
+  /** No guest needs this source any more. */
+  dropped: [source: string];
 }
 
 /** How long a forced stop may take, and when it stops waiting for the hypervisor. */
@@ -63,6 +73,20 @@ export interface StopBudget {
   readonly patienceMs: number;
   /** A start of this guest was asked, perhaps by an earlier process, whose answer nobody got. */
   readonly startMayBePending: boolean;
+}
+
+/** A process on this host: its pid alone proves nothing, since the kernel gives pids again. */
+export interface EmulatorProcess {
+  readonly pid: number;
+  /** When it was started, in the kernel's own count since the boot. */
+  readonly startTicks: string;
+  readonly bootId: string;
+}
+
+/** What is kept of a guest across restarts of the agent, for the platform. */
+export interface RecalledGuest {
+  readonly uuid?: string | undefined;
+  readonly emulator?: EmulatorProcess | undefined;
 }
 
 /** What is asked of the agent that runs inside a guest. */
@@ -202,6 +226,19 @@ export interface Platform {
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
 
   /**
+   * Aborts a migration of the guest whose time is over, if it is the one that was asked for then. One that somebody else
+   * asked for is left alone, and one where the guest runs on the target already (post-copy).
+   *
+   * @returns true when the hypervisor took the abort; whereIs tells its end
+   * @throws {AgentError} it runs on, or cannot be looked at
+   */
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean>;
+
+  /**
    * Looks whether the guest is active on another system of the cluster, for a few seconds at most. A system that cannot
    * be read is logged, or refuses too, as configured.
    *
@@ -224,8 +261,8 @@ export interface Platform {
   /** Checks what a resource needs of its environment; an empty list means all is well. */
   validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]>;
 
-  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it. */
-  recall(guest: string, uuid: string | undefined): void;
+  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it, its emulator. */
+  recall(guest: string, known: RecalledGuest): void;
 
   /** Drops what is remembered of a guest that is no longer kept. */
   forget(guest: string): void;

@@ -1,5 +1,6 @@
 import type { LastAnswer } from "./answer.ts";
 import { type Attributes, environmentOf } from "./attributes.ts";
+import type { EmulatorProcess } from "./platform.ts";
 import type { SavedRecord } from "./saved-memory.ts";
 
 /** What is kept of a resource across restarts of the daemon. */
@@ -14,6 +15,8 @@ export interface Registration {
   readonly starting: boolean;
   /** The UUID that the platform gave last. */
   readonly uuid?: string | undefined;
+  /** The guest's last emulator here, until it is proved gone: one that dies slowly no longer shows whose it is. */
+  readonly emulator?: EmulatorProcess | undefined;
   readonly lastAnswer?: LastAnswer | undefined;
   /** That the guest's memory was saved on this host, while it has not run here since. */
   readonly saved?: SavedRecord | undefined;

@@ -13,7 +13,7 @@ export interface XmlElement {
 export const XML_LIMIT_BYTES = 1_048_576;
 
 /** How much of a document is read. */
-export interface XmlLimits {
+interface XmlLimits {
   readonly bytes: number;
   /** elements and attributes together */
   readonly parts: number;

@@ -22,8 +22,22 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** A figure, or one for each of several sizes. */
+type Figure = number | Readonly<Record<string, number>>;
+
 /** Prints the figures as one JSON object, rounded: the last line of every benchmark. */
-export function sayResult(bench: string, figures: Readonly<Record<string, number>>): void {
-  const entries = Object.entries(figures).map(([name, value]) => [name, rounded(value)]);
+export function sayResult(bench: string, figures: Readonly<Record<string, Figure>>): void {
+  const entries = Object.entries(figures).map(([name, figure]) => [
+    name,
+    typeof figure === "number" ? rounded(figure) : mapped(figure, rounded),
+  ]);
   say(JSON.stringify({ bench, ...Object.fromEntries(entries) }));
+}
+
+/** The same names with other values. */
+export function mapped<T, V>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T) => V,
+): Record<string, V> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }

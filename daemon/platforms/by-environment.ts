@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import { type Attributes, type Environment, environmentOf } from "../../src/attributes.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../../src/migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../src/migration.ts";
 import type { PayloadFile } from "../../src/payload-file.ts";
 import type {
   AgentAnswer,
@@ -11,6 +11,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../../src/platform.ts";
 import type { SavedMemory } from "../../src/saved-memory.ts";
@@ -31,8 +32,9 @@ export class PlatformByEnvironment implements Platform {
     for (const platform of this.#all()) {
       platform.events.on("changed", (guest) => this.events.emit("changed", guest));
       platform.events.on("started", (guest) => this.events.emit("started", guest));
-      platform.events.on("connected", () => this.events.emit("connected"));
-      platform.events.on("lost", (reason) => this.events.emit("lost", reason));
+      platform.events.on("connected", (source) => this.events.emit("connected", source));
+      platform.events.on("lost", (source, reason) => this.events.emit("lost", source, reason));
+      platform.events.on("dropped", (source) => this.events.emit("dropped", source));
     }
   }
 
@@ -120,6 +122,14 @@ export class PlatformByEnvironment implements Platform {
     return this.#of(guest).whereIs(guest, known, signal);
   }
 
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#of(guest).abortOverdue(guest, known, signal);
+  }
+
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     return this.#of(guest).refuseIfElsewhere(guest, signal);
   }
@@ -140,8 +150,8 @@ export class PlatformByEnvironment implements Platform {
     return this.#for(attributes).validate(attributes, signal);
   }
 
-  recall(guest: string, uuid: string | undefined): void {
-    this.#of(guest).recall(guest, uuid);
+  recall(guest: string, known: RecalledGuest): void {
+    this.#of(guest).recall(guest, known);
   }
 
   /** The guest may have been kept in another environment before. */

@@ -35,6 +35,8 @@ export interface CleanContext extends GuestContext {
 /** What monitor needs beside it: the facts about the resource as they stand when it asks. */
 export interface MonitorContext extends GuestContext {
   facts(reading: Reading): AnswerFacts;
+  /** Brings facts up to date that may change the answer for a reading at hand; may take a second. */
+  refresh(): Promise<void>;
   /** Takes in what a reading shows beyond its state, before the engine is told of it. */
   note(reading: Reading): Promise<void>;
   /** Grows at every event of the guest and at the end of every operation on it. */

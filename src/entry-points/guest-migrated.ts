@@ -28,7 +28,9 @@ export async function hasLeft(
   if (reading.active !== false)
     throw new AgentError("REFUSED", `guest ${guest} has not left this host: ${reason}; nothing is recorded`);
   await platform.proveStopped(guest, signal);
-  if (known?.kind === "left" && speaksOf(known, reading))
+  // what came back and ended here since is no departure, whatever was recorded before
+  const hasEnded = reading.endedHere !== undefined;
+  if (known?.kind === "left" && speaksOf(known, reading) && !hasEnded)
     return { uuid: known.uuid ?? uuid, peer: known.peer, why: `recorded at ${known.at}` };
   // the hypervisor's word is older than what was read of the other host since
   if (reading.moved === "away" && known?.kind !== "lost") return { uuid, peer: undefined, why: reason };

@@ -17,8 +17,8 @@ export interface MigrateContext extends GuestContext {
   readonly system: string;
   /** The site of a system; undefined where no sites are configured. */
   readonly siteOf: (system: string) => string | undefined;
-  /** Called before the migration is asked for. */
-  readonly onMoving: (uuid: string) => Promise<void>;
+  /** Called before the migration is asked for, with the time after which it is to be aborted. */
+  readonly onMoving: (uuid: string, abortAfterMs: number) => Promise<void>;
   readonly onProgress: (progress: MigrationProgress) => void;
 }
 
@@ -46,7 +46,7 @@ export async function migrate(
     target,
     abortAfterMs,
     onMoving: async (uuid: string) => {
-      await context.onMoving(uuid);
+      await context.onMoving(uuid, abortAt - performance.now());
       log.info({ target }, "guest is being migrated");
     },
     onProgress: progressTo(context, target),

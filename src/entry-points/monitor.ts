@@ -1,4 +1,4 @@
-import { hasCode, messageOf } from "../agent-error.ts";
+import { AgentError, hasCode, messageOf } from "../agent-error.ts";
 import { type Answer, answerOf } from "../answer.ts";
 import type { Reading } from "../platform.ts";
 import { online, UNKNOWN } from "../resource-state.ts";
@@ -27,7 +27,7 @@ export async function monitor(context: MonitorContext, signal: AbortSignal): Pro
     await context.note(reading);
     return { answer: answerOf(reading, context.facts(reading)), reading };
   } catch (error) {
-    if (!hasCode(error, "PLATFORM_DOWN", "NOT_ALLOWED", "TIMED_OUT", "CANCELLED")) {
+    if (!(error instanceof AgentError)) {
       context.log.error({ err: error }, "monitor failed in a way nobody foresaw");
     }
     return { answer: { state: UNKNOWN, reason: messageOf(error) }, reading: undefined };
@@ -39,6 +39,7 @@ async function freshReading(context: MonitorContext, signal: AbortSignal): Promi
     const epoch = context.epoch();
     const told = await context.platform.read(context.attributes.guestName, signal, context.patienceMs);
     const reading = await proved(context, told, signal);
+    await context.refresh();
     if (epoch === context.epoch() || attempt === READINGS_AT_MOST) return reading;
   }
 }

@@ -25,7 +25,7 @@ export async function offline(context: GuestContext, signal: AbortSignal): Promi
   const { attributes, platform, log } = context;
   const guest = attributes.guestName;
   const before = await platform.read(guest, signal);
-  if (before.active === false) return proved(context, signal);
+  if (before.active === false) return proved(context, before, signal);
   if (!(await awake(context, before, signal))) return { stopped: false };
 
   const boundMs = attributes.delayAfterGuestOfflineS * 1000;
@@ -126,9 +126,13 @@ async function awake(context: GuestContext, reading: Reading, signal: AbortSigna
   }
 }
 
-async function proved({ attributes, platform, log }: GuestContext, signal: AbortSignal): Promise<StopResult> {
+async function proved(
+  { attributes, platform, log }: GuestContext,
+  { reason }: Reading,
+  signal: AbortSignal,
+): Promise<StopResult> {
   await platform.proveStopped(attributes.guestName, signal);
-  log.info({}, "guest is not running");
+  log.info({ reason }, "guest is not running");
   return { stopped: true };
 }
 

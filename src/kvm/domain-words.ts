@@ -84,6 +84,24 @@ export function domainWords(state: number, reason: number): DomainWords {
   return { state: word, reason: why, text: `${word} (${why})` };
 }
 
+/**
+ * Reasons of "shut off" that tell of an emulator which ended, and not because its guest left. A start that failed is
+ * `failed`, also one to receive a migration: it ends no run. Source: libvirt-domain.h, virDomainShutoffReason.
+ */
+const ENDS: ReadonlySet<string> = new Set([
+  "shutdown",
+  "destroyed",
+  "crashed",
+  "saved",
+  "from snapshot",
+  "daemon",
+]);
+
+/** True when libvirt says of a domain, and remembers until it is restarted, that its emulator ended and did not leave. */
+export function hasEnded({ state, reason }: DomainWords): boolean {
+  return state === "shut off" && ENDS.has(reason);
+}
+
 /** True for a domain that a failed disk has paused. */
 export function isStalled({ state, reason }: DomainWords): boolean {
   return state === "paused" && reason === "I/O error";

@@ -29,10 +29,10 @@ export class Elsewhere {
   async refuse(guest: string, signal: AbortSignal): Promise<void> {
     const { peers, settings } = this.#parts;
     if (peers.systems.length === 0) return;
-    const uuid = await this.#uuidOf(guest, signal);
-    const sights = await peers.readPeers(uuid, signal);
+    const known = { uuid: await this.#uuidOf(guest, signal), name: guest };
+    const sights = await peers.readPeers(known, signal);
     for (const [system, sight] of sights) this.#note(system, sight);
-    const reason = refusalOf(guest, sights, settings().doubleStart);
+    const reason = refusalOf(known, sights, settings().doubleStart);
     if (reason !== undefined) throw new AgentError("REFUSED", reason);
   }
 
@@ -61,14 +61,16 @@ export class Elsewhere {
 
 /** Why a guest must not be started here; undefined when nothing speaks against it. */
 function refusalOf(
-  guest: string,
+  { name: guest, uuid }: { readonly name: string; readonly uuid: string },
   sights: ReadonlyMap<string, PeerSight>,
   doubleStart: KvmSettings["doubleStart"],
 ): string | undefined {
   const all = [...sights];
-  const active = all.flatMap(([system, sight]) =>
-    sight.kind === "active" ? [`system ${system}, where libvirt says ${sight.words.text}`] : [],
-  );
+  const active = all.flatMap(([system, sight]) => {
+    if (sight.kind !== "active") return [];
+    const namesake = sight.uuid === uuid ? "" : ` and its UUID is ${sight.uuid}, not ${uuid} as here`;
+    return [`system ${system}, where libvirt says ${sight.words.text}${namesake}`];
+  });
   if (active.length > 0) {
     return `guest ${guest} is active on ${active.join(", and on ")}: it is not started here a second time; end or migrate it there first`;
   }

@@ -5,15 +5,16 @@ import type { MigrationEnd } from "../migration.ts";
  *
  * `running`: no migration has touched it. `resumed`: it runs because a migration was given up after it had stood still for
  * the hand-over. `suspended`: by a person or by itself. `handed over`: it stands still for a migration that no longer runs.
+ * `split`: a post-copy migration of it broke, a part of its memory is on the target only.
  * `migrating`: a migration of it runs, in either direction. `left`: off, because it migrated. `inactive`: off for any other
- * reason, or not defined. `other`: it holds an emulator in a state that proves nothing about a migration, or one that the
- * guest on the target still needs (post-copy that failed).
+ * reason, or not defined. `other`: it holds an emulator in a state that proves nothing about a migration.
  */
 export type SourceSight =
   | "running"
   | "resumed"
   | "suspended"
   | "handed over"
+  | "split"
   | "migrating"
   | "left"
   | "inactive"
@@ -43,6 +44,7 @@ const VERDICTS = {
     left: "moved",
     inactive: "moved",
     "handed over": "destroy source",
+    split: "doubtful",
     migrating: "wait",
     unreadable: "wait",
     running: "doubtful",
@@ -56,6 +58,7 @@ const VERDICTS = {
     migrating: "wait",
     unreadable: "wait",
     "handed over": "doubtful",
+    split: "doubtful",
     running: "doubtful",
     resumed: "doubtful",
     suspended: "doubtful",
@@ -67,6 +70,7 @@ const VERDICTS = {
     migrating: "wait",
     unreadable: "wait",
     "handed over": "doubtful",
+    split: "doubtful",
     running: "doubtful",
     resumed: "doubtful",
     suspended: "doubtful",
@@ -78,6 +82,7 @@ const VERDICTS = {
     left: "wait",
     inactive: "wait",
     "handed over": "wait",
+    split: "wait",
     migrating: "wait",
     unreadable: "wait",
     suspended: "wait",
@@ -90,6 +95,7 @@ const VERDICTS = {
     other: "stayed",
     left: "lost",
     inactive: "lost",
+    split: "destroy source", // the rest of its memory went with the target's emulator
     "handed over": "wait",
     migrating: "wait",
     unreadable: "wait",
@@ -102,6 +108,7 @@ const VERDICTS = {
     other: "wait",
     inactive: "wait",
     "handed over": "wait",
+    split: "wait",
     migrating: "wait",
     unreadable: "wait",
   },

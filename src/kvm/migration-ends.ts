@@ -3,6 +3,7 @@ import { throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd } from "../migration.ts";
 import type { Causes } from "./causes.ts";
+import { hasEnded } from "./domain-words.ts";
 import type { Lane } from "./lane.ts";
 import {
   type MigrationReply,
@@ -35,7 +36,11 @@ export interface EndsSeen {
   /** The system that was looked at as the target, where it is one. */
   readonly peer: string | undefined;
   readonly verdict: MigrationVerdict;
+  /** A peer that says of itself that the guest's emulator ended there. */
+  readonly endedOn?: string | undefined;
 }
+
+type TargetSeen = Pick<EndsSeen, "target" | "peer" | "endedOn">;
 
 export interface MigrationEndsParts {
   readonly slow: Lane;
@@ -63,9 +68,12 @@ export class MigrationEnds {
     const [source, there] = await Promise.all([this.#source(place, signal), this.#target(place, signal)]);
     throwIfAborted(signal);
     const seen = { source, ...there, verdict: verdictOfEnds(source.word, there.target.word, reply) };
-    if (seen.verdict !== "lost" || place.peer === undefined) return seen;
+    const isLost = seen.verdict === "lost" || (source.word === "split" && seen.verdict === "destroy source");
+    if (!isLost) return seen;
+    // the target of a migration that somebody else asked for may be a host that is not configured
+    if (place.peer === undefined) return source.word === "split" ? { ...seen, verdict: "doubtful" } : seen;
     // it may have gone on from there: what runs anywhere is not lost
-    const elsewhere = anywhere(await this.#parts.peers.readPeers(place.uuid, signal));
+    const elsewhere = anywhere(await this.#parts.peers.readPeers({ uuid: place.uuid }, signal));
     if (elsewhere.target.word === "unreadable" && mayHaveGoneOn(seen))
       return { source, ...elsewhere, verdict: "doubtful" };
     if (!isActiveWord(elsewhere.target.word)) return seen;
@@ -106,7 +114,8 @@ export class MigrationEnds {
     const where = seen.peer ?? peer;
     const why = `libvirt here says ${seen.source.text}, ${where ?? "other hosts"}: ${seen.target.text}`;
     if (seen.verdict === "moved") return { kind: "moved", why, peer: where };
-    if (seen.verdict === "stayed" || seen.verdict === "lost") return { kind: seen.verdict, why };
+    if (seen.verdict === "stayed") return { kind: "stayed", why };
+    if (seen.verdict === "lost") return { kind: "lost", why, endedOn: seen.endedOn };
     const alarm = runsTwice(seen.source.word, seen.target.word)
       ? "; it runs on BOTH hosts, end one of the two by force at once"
       : "";
@@ -114,7 +123,12 @@ export class MigrationEnds {
     const there = where === undefined ? undefined : this.#parts.peers.uriOf(where);
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
-    return { kind: "doubtful", why: `${why}${alarm}; decide with: ${commands.join(" and ")}` };
+    const isNowhere = seen.source.word === "split" && seen.target.word === "inactive";
+    return {
+      kind: "doubtful",
+      why: `${why}${alarm}; decide with: ${commands.join(" and ")}`,
+      ...(isNowhere ? { isNowhere } : {}),
+    };
   }
 
   async #source({ uuid }: MigrationPlace, signal: AbortSignal): Promise<Sight<SourceSight>> {
@@ -130,20 +144,17 @@ export class MigrationEnds {
     }
   }
 
-  async #target(
-    { uuid, peer }: MigrationPlace,
-    signal: AbortSignal,
-  ): Promise<{ readonly target: Sight<TargetSight>; readonly peer: string | undefined }> {
+  async #target({ uuid, peer }: MigrationPlace, signal: AbortSignal): Promise<TargetSeen> {
     const { peers } = this.#parts;
     if (peer !== undefined) {
       try {
-        return { target: targetSight(await peers.readPeer(peer, uuid, signal)), peer };
+        return { target: targetSight(await peers.readPeer(peer, { uuid }, signal)), peer };
       } catch (error) {
         throwIfAborted(signal);
         return { target: { word: "unreadable", text: messageOf(error) }, peer };
       }
     }
-    return anywhere(await peers.readPeers(uuid, signal));
+    return anywhere(await peers.readPeers({ uuid }, signal));
   }
 
   async #destroyHere(uuid: string, signal: AbortSignal): Promise<void> {
@@ -170,10 +181,7 @@ function mayHaveGoneOn({ source, target }: Pick<EndsSeen, "source" | "target">):
 }
 
 /** All peers as one: it is where it is active; it is nowhere only if every one of them says so. */
-function anywhere(seen: ReadonlyMap<string, PeerSight>): {
-  readonly target: Sight<TargetSight>;
-  readonly peer: string | undefined;
-} {
+function anywhere(seen: ReadonlyMap<string, PeerSight>): TargetSeen {
   const sights = [...seen].map(([peer, sight]) => ({ peer, target: targetSight(sight) }));
   const active = sights.filter(({ target }) => isActiveWord(target.word));
   const [first] = active;
@@ -190,7 +198,8 @@ function anywhere(seen: ReadonlyMap<string, PeerSight>): {
     };
   const silent = sights.find(({ target }) => target.word === "unreadable");
   if (silent !== undefined) return { target: silent.target, peer: undefined };
-  return { target: { word: "inactive", text: "not active on any peer" }, peer: undefined };
+  const [endedOn] = [...seen].find(([, sight]) => sight.kind === "inactive" && hasEnded(sight.words)) ?? [];
+  return { target: { word: "inactive", text: "not active on any peer" }, peer: undefined, endedOn };
 }
 
 function isActiveWord(word: TargetSight): boolean {

@@ -50,6 +50,8 @@ function mayMigrate({ state, reason }: DomainWords): boolean {
 }
 
 function sourceWord(words: DomainWords, side: MigrationSide): SourceSight {
+  // libvirt keeps the job of a post-copy that broke, so that it can be recovered
+  if (words.state === "paused" && words.reason === "post-copy failed" && side !== "incoming") return "split";
   if (side !== "none") return "migrating";
   switch (words.state) {
     case "running":

@@ -1,7 +1,7 @@
 import { AgentError, hasCode } from "../agent-error.ts";
 import { abortError, pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -15,6 +15,7 @@ import {
 } from "./migration-call.ts";
 import { type MigrationReply, runsTwice } from "./migration-end.ts";
 import type { EndsSeen, MigrationEnds, MigrationPlace } from "./migration-ends.ts";
+import { abortIfAsked } from "./overdue-migration.ts";
 import type { Peers } from "./peers.ts";
 import type { KvmSettings } from "./settings.ts";
 
@@ -81,7 +82,7 @@ export class Migrator {
       const answer = await this.#carry(place, uri, { ...plan, abortAt }, stops, signal);
       if (stops.giveUp.aborted && !hasCode(signal.reason, "CANCELLED")) throw abortError(signal);
       const end = ends.endOf(place, await this.#settleAfter(place, answer, abortAt, signal));
-      return { ...end, why: `${answer.words}; ${end.why}` };
+      return { ...end, why: `${wordsOf(answer, uri)}; ${end.why}` };
     } finally {
       stops.release();
     }
@@ -102,6 +103,22 @@ export class Migrator {
     };
     const seen = await this.#settle(place, "none", patience, signal);
     return seen.source.word === "migrating" ? undefined : this.#parts.ends.endOf(place, seen);
+  }
+
+  /** See Platform.abortOverdue. */
+  async abortOverdue(
+    guest: string,
+    { uuid, asked }: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const known = uuid ?? this.#parts.memories.of(guest).uuid ?? (await this.#lookup(guest, signal));
+    try {
+      return await this.#parts.slow.use(PATIENCE_MS, signal, (session) =>
+        abortIfAsked(session, known, asked, signal),
+      );
+    } catch (error) {
+      throw agentErrorOf(error, `aborting the migration of guest ${guest}`);
+    }
   }
 
   async #carry(
@@ -207,6 +224,11 @@ export class Migrator {
 function isAtRest({ verdict, source, target }: EndsSeen): boolean {
   if (runsTwice(source.word, target.word)) return true;
   return verdict === "moved" || verdict === "stayed" || verdict === "lost";
+}
+
+/** libvirt's own words of a connection that failed name neither the transport nor the host. */
+function wordsOf({ reply, words }: MigrationAnswer, uri: string): string {
+  return reply === "failed" ? `over ${uri.split("?")[0]}: ${words}` : words;
 }
 
 function refused(guest: string, target: string, why: string): AgentError {

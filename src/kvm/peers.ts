@@ -4,7 +4,7 @@ import { abortError, orAbort, withDeadline } from "../deadline.ts";
 import { isNoDomain } from "../libvirt/errors.ts";
 import { type DomainWords, domainWords } from "./domain-words.ts";
 import { agentErrorOf } from "./errors.ts";
-import type { Hypervisor } from "./hypervisor.ts";
+import type { DomainRef, Hypervisor } from "./hypervisor.ts";
 import { sideByJob } from "./migration-side.ts";
 import { SharedSession } from "./shared-session.ts";
 import { isActive, type MigrationSide, needsMigrationSide } from "./state-table.ts";
@@ -19,16 +19,29 @@ const SIDE_MS = 1000;
  * What one look at a peer's libvirtd says of one domain.
  *
  * - `active`: it holds an emulator there, running or not; `side` is set where the words alone leave open which way a
- *   migration goes, and undefined where the peer does not tell
+ *   migration goes, and undefined where the peer does not tell. Its `uuid` differs from the one that was asked for where
+ *   only its name is the same
  * - `inactive`: defined there, without an emulator
  * - `not defined`: the peer answers and does not know it
  * - `unreadable`: nothing is proved; `reason` is for people
  */
 export type PeerSight =
-  | { readonly kind: "active"; readonly words: DomainWords; readonly side: MigrationSide | undefined }
+  | {
+      readonly kind: "active";
+      readonly words: DomainWords;
+      readonly side: MigrationSide | undefined;
+      readonly uuid: string;
+    }
   | { readonly kind: "inactive"; readonly words: DomainWords }
   | { readonly kind: "not defined" }
   | { readonly kind: "unreadable"; readonly reason: string };
+
+/** The domain that peers are read for. */
+export interface SoughtDomain {
+  readonly uuid: string;
+  /** Where given, an active domain of this name counts too, whatever its UUID. */
+  readonly name?: string;
+}
 
 /** Opens a peer's libvirtd; with `readOnly` it refuses changes. */
 export type OpenPeer = (
@@ -76,20 +89,20 @@ export class Peers {
    *
    * @throws {AgentError} the signal was aborted
    */
-  async readPeer(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
+  async readPeer(system: string, sought: SoughtDomain, signal: AbortSignal): Promise<PeerSight> {
     const until = performance.now() + PEERS_MS;
     const doing = `reading the libvirtd of ${system} at ${this.uriOf(system)}`;
     let sight: PeerSight;
     try {
       sight = await withDeadline(PEERS_MS, doing, [signal], (limit) =>
-        orAbort(this.#read(system, uuid, limit), limit),
+        orAbort(this.#read(system, sought, limit), limit),
       );
     } catch (error) {
       if (signal.aborted) throw abortError(signal);
       return { kind: "unreadable", reason: messageOf(error) };
     }
     if (sight.kind !== "active" || !needsMigrationSide(sight.words)) return sight;
-    return { ...sight, side: await this.#side(system, uuid, until - performance.now(), signal) };
+    return { ...sight, side: await this.#side(system, sight.uuid, until - performance.now(), signal) };
   }
 
   /**
@@ -97,24 +110,24 @@ export class Peers {
    *
    * @throws {AgentError} the signal was aborted
    */
-  async readPeers(uuid: string, signal: AbortSignal): Promise<ReadonlyMap<string, PeerSight>> {
+  async readPeers(sought: SoughtDomain, signal: AbortSignal): Promise<ReadonlyMap<string, PeerSight>> {
     // each look ends in time by itself; they share a signal that so many may listen to
     return withDeadline(2 * PEERS_MS, "reading all peers", [signal], async (shared) => {
       setMaxListeners(0, shared);
       const looks = this.systems.map(
-        async (system) => [system, await this.readPeer(system, uuid, shared)] as const,
+        async (system) => [system, await this.readPeer(system, sought, shared)] as const,
       );
       return new Map(await Promise.all(looks));
     });
   }
 
   /** Those who read a peer at the same time share a connection. */
-  async #read(system: string, uuid: string, signal: AbortSignal): Promise<PeerSight> {
+  async #read(system: string, sought: SoughtDomain, signal: AbortSignal): Promise<PeerSight> {
     const key = `${system} ${this.uriOf(system)}`;
     const shared = this.#shared.get(key) ?? new SharedSession((ending) => this.#open(system, true, ending));
     this.#shared.set(key, shared);
     try {
-      return await shared.use(signal, (session) => sightOf(session, uuid, signal));
+      return await shared.use(signal, (session) => sightOf(session, sought, signal));
     } catch (error) {
       throw agentErrorOf(error, `reading the libvirtd of ${system}`);
     } finally {
@@ -163,15 +176,30 @@ export class Peers {
   }
 }
 
-async function sightOf(session: Hypervisor, uuid: string, signal: AbortSignal): Promise<PeerSight> {
+async function sightOf(
+  session: Hypervisor,
+  { uuid, name }: SoughtDomain,
+  signal: AbortSignal,
+): Promise<PeerSight> {
+  const own = await sightOfDomain(session, () => session.lookupByUuid(uuid, { signal }), signal);
+  if (name === undefined || own.kind === "active" || own.kind === "unreadable") return own;
+  const namesake = await sightOfDomain(session, () => session.lookupByName(name, { signal }), signal);
+  return namesake.kind === "active" || namesake.kind === "unreadable" ? namesake : own;
+}
+
+async function sightOfDomain(
+  session: Hypervisor,
+  lookup: () => Promise<DomainRef>,
+  signal: AbortSignal,
+): Promise<PeerSight> {
   try {
-    const { id } = await session.lookupByUuid(uuid, { signal });
+    const { id, uuid } = await lookup();
     const code = await session.getState(uuid, { signal });
     const words = domainWords(code.state, code.reason);
     const active = isActive(words.state) ?? (id >= 0 ? true : undefined);
     if (active === undefined) return { kind: "unreadable", reason: `libvirt says ${words.text}` };
     if (!active) return { kind: "inactive", words };
-    return { kind: "active", words, side: undefined };
+    return { kind: "active", words, side: undefined, uuid };
   } catch (error) {
     if (isNoDomain(error)) return { kind: "not defined" };
     throw error;

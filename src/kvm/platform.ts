@@ -1,9 +1,10 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
+import { bootId } from "../boot-id.ts";
 import { withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { nextChange } from "../next-change.ts";
 import type { PayloadFile } from "../payload-file.ts";
 import type {
@@ -15,6 +16,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../platform.ts";
 import type { SavedMemory } from "../saved-memory.ts";
@@ -48,6 +50,9 @@ const COPIES_AT_ONCE = 2;
 /** Source: libvirt-domain.h, virDomainEventType and virDomainEventStartedDetailType. */
 const STARTED = 2;
 const WOKEN_UP = 4;
+
+/** Who is asked for states, in events. */
+const SOURCE = "libvirt";
 
 /** A session that cannot be prepared within this is given up. */
 const PREPARE_MS = 10_000;
@@ -90,7 +95,7 @@ export class KvmPlatform implements Platform {
       speaks: true,
       open,
       prepare: (session, signal) => this.#prepareWatch(session, signal),
-      onReady: () => this.#announce(() => this.events.emit("connected")),
+      onReady: () => this.#announce(() => this.events.emit("connected", SOURCE)),
       onLost: (reason) => this.#lost(reason),
       log,
     });
@@ -210,6 +215,14 @@ export class KvmPlatform implements Platform {
     return this.#migrator.whereIs(guest, known, signal);
   }
 
+  abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#migrator.abortOverdue(guest, known, signal);
+  }
+
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer> {
     return this.#agent.ask(guest, question, signal);
   }
@@ -232,9 +245,12 @@ export class KvmPlatform implements Platform {
     return (await Promise.all(checks)).flat();
   }
 
-  recall(guest: string, uuid: string | undefined): void {
+  recall(guest: string, { uuid, emulator }: RecalledGuest): void {
     const memory = this.#memories.of(guest);
     memory.uuid ??= uuid;
+    if (uuid === undefined || emulator?.bootId !== bootId()) return;
+    const { pid, startTicks } = emulator;
+    memory.lastEmulator ??= { pid, startTicks, uuid };
   }
 
   forget(guest: string): void {
@@ -270,7 +286,7 @@ export class KvmPlatform implements Platform {
 
   #lost(reason: CloseWords): void {
     this.#causes.eventsLost();
-    this.#announce(() => this.events.emit("lost", reason.message));
+    this.#announce(() => this.events.emit("lost", SOURCE, reason.message));
   }
 
   /** A listener that throws must not end the connection it was called from. */

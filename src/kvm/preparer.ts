@@ -88,18 +88,41 @@ export class Preparer {
   async claim(guest: string, signal: AbortSignal): Promise<void> {
     const { log, settings } = this.#parts;
     try {
-      await this.#use(signal, async (session) => {
+      const isSet = await this.#use(signal, async (session) => {
         const { uuid } = await session.lookupByName(guest, { signal });
-        if (!(await session.getAutostart(uuid, { signal }))) return;
-        if (settings().autostart === "clear") {
-          await session.setAutostart(uuid, false, { signal });
-          log.warn({ guest }, "autostart cleared, after a power cut both hosts would have booted the guest");
-          return;
-        }
-        log.warn({ guest }, "autostart is set, after a power cut both hosts will boot the guest");
+        return session.getAutostart(uuid, { signal });
       });
+      if (!isSet) return;
     } catch (error) {
       if (!isNoDomain(error)) log.debug({ guest, err: error }, "autostart could not be checked");
+      return;
+    }
+    if (settings().autostart === "clear") await this.#clearAutostart(guest, signal);
+    else log.warn({ guest }, "autostart is set, after a power cut both hosts will boot the guest");
+  }
+
+  /** A failure is worth a warning: the guest may be started all the same. */
+  async #clearAutostart(guest: string, signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      const wasSet = await this.#use(signal, async (session) => {
+        const { uuid } = await session.lookupByName(guest, { signal });
+        if (!(await session.getAutostart(uuid, { signal }))) return false;
+        await session.setAutostart(uuid, false, { signal });
+        // libvirt 9.0 answers as if all were well when it could not delete its link
+        if (!(await session.getAutostart(uuid, { signal }))) return true;
+        throw new AgentError(
+          "REFUSED",
+          `clearing the autostart of guest ${guest}: libvirt says done, and it is still set`,
+        );
+      });
+      if (wasSet)
+        log.warn({ guest }, "autostart cleared, after a power cut both hosts would have booted the guest");
+    } catch (error) {
+      log.warn(
+        { guest, err: error },
+        "autostart cannot be cleared, after a power cut both hosts may boot the guest",
+      );
     }
   }
 
@@ -156,7 +179,8 @@ export class Preparer {
         { guest, path },
         "display of the guest has no password any more, the file holds none",
       );
-    await this.claim(guest, signal);
+    // whatever is configured for the definitions of others
+    await this.#clearAutostart(guest, signal);
   }
 
   /** Whether the definition that libvirt has gives the guest's display a password. Worth a warning, not a failure. */

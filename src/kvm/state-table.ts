@@ -83,7 +83,7 @@ export const STATE_TABLE = {
   },
   "paused (post-copy failed)": {
     state: INTENTIONAL_OFFLINE,
-    why: "it runs on the target of its broken migration",
+    why: "its migration broke after it had begun to run on the target: a part of its memory is there only",
     alarming: true,
     migrating: true,
   },

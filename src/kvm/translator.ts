@@ -1,8 +1,9 @@
+import { bootId } from "../boot-id.ts";
 import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, type ResourceState } from "../resource-state.ts";
 import type { Causes, EndCause } from "./causes.ts";
-import { type DomainWords, domainWords, isStalled } from "./domain-words.ts";
+import { type DomainWords, domainWords, hasEnded, isStalled } from "./domain-words.ts";
 import { emulatorOf } from "./emulator.ts";
 import type { DomainRef, DomainStateCode } from "./hypervisor.ts";
 import { migrationSide, type SideParts } from "./migration-side.ts";
@@ -16,6 +17,7 @@ export interface TranslatorParts extends SideParts {
 /** Turns what libvirt says of a domain into a reading, and remembers what later readings need. */
 export class Translator {
   readonly #parts: TranslatorParts;
+  readonly #bootId = bootId();
 
   constructor(parts: TranslatorParts) {
     this.#parts = parts;
@@ -57,10 +59,19 @@ export class Translator {
       suspended: verdict.suspended,
       ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
+      ...(verdict.active === true ? this.#emulatorOf(guest, domain) : {}),
       source: "platform",
       ended,
+      ...(hasEnded(words) && !isExplained(ended) ? { endedHere: words.text } : {}),
       saved: savedBy(words, verdict.active),
     };
+  }
+
+  #emulatorOf(guest: string, { id, uuid }: DomainRef): Pick<Reading, "emulator"> {
+    const { lastEmulator, runId } = this.#parts.memories.of(guest);
+    if (lastEmulator?.uuid !== uuid || runId !== id) return {};
+    const { pid, startTicks } = lastEmulator;
+    return { emulator: { pid, startTicks, bootId: this.#bootId } };
   }
 
   #withPolicy(state: ResourceState, words: DomainWords, ended: EndCause | undefined): ResourceState {
@@ -91,6 +102,7 @@ export class Translator {
       uuid: memory.uuid,
       source: "platform",
       ended,
+      ...(ended !== undefined && ENDS_OF_RUNS.has(ended) ? { endedHere: ended } : {}),
       saved: "no",
     };
   }
@@ -114,6 +126,22 @@ export class Translator {
   }
 }
 
+/** Ends that leave no doubt that the run was one of this host; in the last moment of a migration it may live elsewhere. */
+const ENDS_OF_RUNS: ReadonlySet<EndCause> = new Set([
+  "powered off from inside",
+  "terminated on the host",
+  "destroyed on the host",
+  "crashed or killed",
+  "panicked",
+  "saved",
+  "reverted to a snapshot",
+]);
+
+/** The end is this agent's own doing, or came at the hand-over of a migration, which is weighed as such. */
+function isExplained(ended: EndCause | undefined): boolean {
+  return ended === "stopped by this agent" || ended === "ended at the hand-over of a migration";
+}
+
 /** What is said of a migration that is over, by the state's reason or, where libvirt keeps none, by the last event. */
 function movedOf(
   words: DomainWords,
@@ -123,7 +151,9 @@ function movedOf(
 ): Reading["moved"] {
   if (active === true) {
     const came = words.state === "running" && ["migrated", "post-copy"].includes(words.reason);
-    return came ? "here" : isStuck(words, side) ? "stuck" : undefined;
+    if (came) return "here";
+    if (isStuck(words, side)) return "stuck";
+    return isSplit(words, side) ? "split" : undefined;
   }
   if (active === undefined) return undefined;
   if (words.state === "shut off" && words.reason === "migrated") return "away";
@@ -133,6 +163,10 @@ function movedOf(
 /** A domain that was restored without being resumed looks the same; where it runs elsewhere, it is none. */
 function isStuck({ state, reason }: DomainWords, side: MigrationSide): boolean {
   return state === "paused" && reason === "migrating" && side === "none";
+}
+
+function isSplit({ state, reason }: DomainWords, side: MigrationSide): boolean {
+  return state === "paused" && reason === "post-copy failed" && side !== "incoming";
 }
 
 function movedByEnd(ended: EndCause): Reading["moved"] {

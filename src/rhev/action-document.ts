@@ -37,9 +37,13 @@ export function faultOf(root: XmlElement): Fault | undefined {
   return { reason: textAt(fault, "reason"), detail: textAt(fault, "detail") };
 }
 
-/** A fault in one line; details of refusals come as a list in brackets, over several lines. */
-export function faultText({ reason, detail }: Fault): string {
+/**
+ * A fault in one line; details of refusals come as a list in brackets, over several lines.
+ *
+ * @param hide takes secrets out, before the line is cut
+ */
+export function faultText({ reason, detail }: Fault, hide: (text: string) => string): string {
   const words = [reason, detail?.replace(/^\[([^]*)\]$/, "$1")].filter((text) => text !== undefined);
-  const line = words.join(": ").replaceAll(/\s+/g, " ").trim();
+  const line = hide(words.join(": ")).replaceAll(/\s+/g, " ").trim();
   return line === "" ? "no reason given" : oneLine(line, FAULT_CHARACTERS);
 }

@@ -1,6 +1,7 @@
 import { AgentError, type ErrorCode } from "../agent-error.ts";
 import { parseXml, type XmlElement } from "../xml.ts";
 import { faultOf, faultText } from "./action-document.ts";
+import { leanText } from "./lean-text.ts";
 import { oneLine } from "./one-line.ts";
 import { type HttpAnswer, outcomeUnknown } from "./transport.ts";
 
@@ -13,6 +14,8 @@ export interface Asked {
   readonly bytesAtMost: number;
   /** What the engine's 404 means; undefined where the path always exists, so that the API itself is missing. */
   readonly notFound: "GUEST_NOT_FOUND" | "REFUSED" | undefined;
+  /** The engine says with an HTML page that it does not know something: those before 3.6. */
+  readonly missesByPage: boolean;
   /** Takes secrets out of what the engine said. */
   readonly hide: (text: string) => string;
 }
@@ -47,7 +50,7 @@ export async function documentOf(answer: HttpAnswer, asked: Asked): Promise<XmlE
  */
 async function errorOf(answer: HttpAnswer, asked: Asked): Promise<AgentError> {
   const [code, words] = await reasonOf(answer, asked);
-  const error = new AgentError(code, asked.hide(`${asked.what}: ${words}`));
+  const error = new AgentError(code, `${asked.what}: ${words}`);
   return asked.isWrite && answer.status >= 500 ? outcomeUnknown(asked.what, error) : error;
 }
 
@@ -74,37 +77,35 @@ async function reasonOf(answer: HttpAnswer, asked: Asked): Promise<readonly [Err
   }
 }
 
-/**
- * An engine of 3.6 or later answers 404 with an empty body for what it does not know, older ones with their container's
- * page. The proxy's page means that no engine is behind it.
- */
-function notFoundCode({ text }: HttpAnswer, { notFound }: Asked): ErrorCode {
-  const isPage = isHtml(text) && !/JBoss|JBWEB/i.test(text.slice(0, 4096));
-  return notFound === undefined || isPage ? "PLATFORM_DOWN" : notFound;
+/** An engine since 3.6 answers with an empty body for what it does not know: a page means that no engine is there (yet). */
+function notFoundCode({ text }: HttpAnswer, { notFound, missesByPage }: Asked): ErrorCode {
+  const isAway = isHtml(text) && !missesByPage;
+  return notFound === undefined || isAway ? "PLATFORM_DOWN" : notFound;
 }
 
 /** The engine's fault, a page's title, or that there is nothing. */
 async function saidIn(answer: HttpAnswer, asked: Asked): Promise<string> {
   if (answer.text.trim() === "") return "an empty answer";
-  if (isHtml(answer.text)) return `an HTML page${titleOf(answer.text)}`;
+  if (isHtml(answer.text)) return `an HTML page${titleOf(answer, asked)}`;
   try {
     const fault = faultOf(await parseDocument(answer, asked));
-    return fault === undefined ? "a document without a fault" : faultText(fault);
+    return fault === undefined ? "a document without a fault" : faultText(fault, asked.hide);
   } catch {
     return "text that is no XML"; // the status tells enough
   }
 }
 
-async function parseDocument({ text, contentType }: HttpAnswer, asked: Asked): Promise<XmlElement> {
+async function parseDocument(answer: HttpAnswer, asked: Asked): Promise<XmlElement> {
+  const { text, contentType } = answer;
   if (text.trim() === "") throw new AgentError("PROTOCOL", `${asked.what}: answered with nothing`);
   if (isHtml(text) || contentType.startsWith("text/html"))
     throw new AgentError(
       "PROTOCOL",
-      asked.hide(`${asked.what}: answered with an HTML page${titleOf(text)}: is something else at this URL?`),
+      `${asked.what}: answered with an HTML page${titleOf(answer, asked)}: is something else at this URL?`,
     );
   const limits = { bytes: asked.bytesAtMost, parts: Math.ceil(asked.bytesAtMost / BYTES_OF_A_PART) };
   try {
-    return await parseXml(text, asked.what, limits);
+    return await parseXml(leanText(text), asked.what, limits);
   } catch (error) {
     // the parser quotes what it read
     if (error instanceof AgentError) throw new AgentError(error.code, asked.hide(error.message));
@@ -116,7 +117,9 @@ function isHtml(text: string): boolean {
   return /^\s*(<!--[^]*?-->\s*)?<(!doctype\s+html|html|head|body)\b/i.test(text.slice(0, 4096));
 }
 
-function titleOf(text: string): string {
-  const title = /<title>([^<]*)/i.exec(text.slice(0, 4096))?.[1]?.trim() ?? "";
-  return title === "" ? "" : ` ("${oneLine(title, TITLE_CHARACTERS)}")`;
+/** Secrets are taken out before the title is cut: half a secret would not be found any more. */
+function titleOf({ text }: HttpAnswer, { hide }: Asked): string {
+  const title = hide(/<title>([^<]*)/i.exec(text.slice(0, 4096))?.[1] ?? "");
+  const line = oneLine(title, TITLE_CHARACTERS);
+  return line === "" ? "" : ` ("${line}")`;
 }

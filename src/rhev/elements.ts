@@ -64,8 +64,8 @@ export function ownId(element: XmlElement, source: string): string {
   throw new AgentError("PROTOCOL", `${source}: a <${element.name}> has no usable id`);
 }
 
-/** True for what may stand in a path as an id: the engine's are UUIDs, and numbers for events. */
-export function isId(text: string): boolean {
+/** What may stand in a path as an id: the engine's are UUIDs, and numbers for events. */
+function isId(text: string): boolean {
   return /^[0-9A-Za-z-]{1,64}$/.test(text);
 }
 

@@ -16,7 +16,7 @@ export interface Entry {
 }
 
 /** What later requests show instead of logging in again. */
-export type Pass =
+type Pass =
   | { readonly kind: "session"; readonly cookie: string | undefined }
   | { readonly kind: "token"; readonly token: string };
 
@@ -92,7 +92,14 @@ async function entryOf(
 ): Promise<Entry> {
   const what = `GET ${settings.url.origin}${root}`;
   const hide = (text: string) => credentials.hide(text);
-  const asked = { what, isWrite: false, bytesAtMost: settings.answerBytes, notFound: undefined, hide };
+  const asked = {
+    what,
+    isWrite: false,
+    bytesAtMost: settings.answerBytes,
+    notFound: undefined,
+    missesByPage: false,
+    hide,
+  };
   if (answer.status === 401) throw loginRefused(settings);
   const api = apiRootOf(await documentOf(answer, asked), what);
   const cookie = sessionCookieOf(answer);

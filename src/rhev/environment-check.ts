@@ -1,7 +1,11 @@
 import type { Attributes } from "../attributes.ts";
 import type { Finding } from "../platform.ts";
 import type { GuestReader } from "./guest-reader.ts";
+import type { RhevHost } from "./host-document.ts";
 import { nameOfHost } from "./host-words.ts";
+import { chooseVm } from "./vm-choice.ts";
+import type { Vm } from "./vm-document.ts";
+import { vmStatusRow } from "./vm-status.ts";
 
 /**
  * Checks what a resource needs of its engine: that it is reached and lets the user in, the cluster, the guest, this host.
@@ -29,12 +33,27 @@ export async function checkEnvironment(
     warn(
       `this host, ${nameOfHost(own.host)}, is in another cluster of RHEV-M than RHEVMInfo Cluster, ${cluster.name}`,
     );
-  const named = vms.filter(({ name }) => name === guest);
-  const vm = named.find(({ clusterId }) => clusterId === cluster?.id) ?? named[0];
-  if (vm === undefined) warn(`RHEV-M knows no VM ${guest}, or does not show it to RHEVMInfo's User`);
-  if (vm?.isHighlyAvailable === true)
-    warn(
+  const choice = chooseVm(vms, guest, cluster?.id);
+  const host = own.kind === "found" ? own.host : undefined;
+  for (const text of choice.kind === "found" ? doubtsOf(choice.vm, host) : [choice.reason]) warn(text);
+  return findings;
+}
+
+/** What of a VM will keep the agent from its work. */
+function doubtsOf(
+  { clusterId, hostId, status, isHighlyAvailable }: Vm,
+  own: RhevHost | undefined,
+): readonly string[] {
+  const doubts: string[] = [];
+  if (own !== undefined && clusterId !== own.clusterId)
+    doubts.push("the guest belongs to another cluster of RHEV-M than this host, and cannot be started here");
+  if (hostId === undefined && vmStatusRow(status).active === true)
+    doubts.push(
+      "RHEV-M does not tell on which host the guest runs: RHEVMInfo's User needs an administrator's role",
+    );
+  if (isHighlyAvailable)
+    doubts.push(
       "RHEV-M's own high availability is on for this guest: RHEV-M may start it where the cluster does not expect it",
     );
-  return findings;
+  return doubts;
 }

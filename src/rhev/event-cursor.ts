@@ -29,10 +29,7 @@ export class EventCursor {
     } catch (error) {
       if (!hasCode(error, "REFUSED", "NOT_ALLOWED", "PROTOCOL")) throw error;
       if (!this.#isRefused)
-        this.#log.warn(
-          { err: error, code: error.code },
-          "events of the engine cannot be read, states still are",
-        );
+        this.#log.warn({ err: error, code: error.code }, "events of RHEV-M cannot be read, states still are");
       this.#isRefused = true;
       return [];
     }

@@ -6,7 +6,7 @@ import { idAt, membersOf, ownId, textAt } from "./elements.ts";
 export interface RhevEvent {
   /** Grows with each event, with gaps. */
   readonly id: number;
-  /** What happened; see EVENT_CODE. */
+  /** What happened. Source: ovirt-engine, AuditLogType; the same from 3.3 to 4.5. */
   readonly code: number | undefined;
   readonly time: string | undefined;
   readonly description: string;
@@ -15,24 +15,6 @@ export interface RhevEvent {
   readonly vmId: string | undefined;
   readonly hostId: string | undefined;
 }
-
-/** Codes of events that the agent looks at. Source: ovirt-engine, AuditLogType, the same from 3.3 to 4.5. */
-export const EVENT_CODE = {
-  vmDown: 61,
-  migrationStarted: 62,
-  migrationDone: 63,
-  migrationAborted: 64,
-  migrationFailed: 65,
-  migrationStartedBySystem: 67,
-  vmDownWithError: 119,
-  migrationToServerFailed: 120,
-  vmNotResponding: 126,
-  vmUnknown: 142,
-  vmDownByFence: 143,
-  shutdownIgnored: 147,
-  vmRebooted: 157,
-  vmRestored: 163,
-} as const;
 
 /**
  * Reads a list of events, newest first as the engine sends them.

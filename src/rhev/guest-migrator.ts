@@ -42,8 +42,8 @@ export class GuestMigrator {
     if (own === undefined) throw refusal(guest, plan.target, sight.reading.reason);
     refuseUnlessMovable(guest, target, sight, own);
     await plan.onMoving(sight.vm.id);
-    await this.#ask(guest, sight.vm.id, target, signal);
-    return this.#follow(guest, { cancelAt, own, target }, signal);
+    const refused = await this.#ask(guest, sight.vm.id, target, signal);
+    return refused ?? this.#follow(guest, { cancelAt, own }, signal);
   }
 
   /** See Platform.whereIs. RHEV-M knows both ends. */
@@ -57,15 +57,27 @@ export class GuestMigrator {
     }
   }
 
-  /** An answer that is lost leaves the state to tell. */
-  async #ask(guest: string, id: string, target: RhevHost, signal: AbortSignal): Promise<void> {
+  /**
+   * An answer that is lost leaves the state to tell.
+   *
+   * @returns the end where nothing has begun: the engine said no, or was not reached
+   */
+  async #ask(
+    guest: string,
+    id: string,
+    target: RhevHost,
+    signal: AbortSignal,
+  ): Promise<MigrationEnd | undefined> {
     const { reader, log } = this.#parts;
     const { actions, poller } = reader.managerOf(guest);
     try {
       await actions.migrateVm(id, target.id, signal);
+      return undefined;
     } catch (error) {
-      if (!hasCode(error, "OUTCOME_UNKNOWN")) throw error;
+      throwIfAborted(signal);
+      if (!hasCode(error, "OUTCOME_UNKNOWN")) return { kind: "stayed", why: messageOf(error) };
       log.warn({ guest, err: error }, "answer of RHEV-M to a migration is lost, the guest is watched");
+      return undefined;
     } finally {
       poller.invalidate(guest);
     }
@@ -73,7 +85,7 @@ export class GuestMigrator {
 
   async #follow(
     guest: string,
-    course: { readonly cancelAt: number; readonly own: RhevHost; readonly target: RhevHost },
+    course: { readonly cancelAt: number; readonly own: RhevHost },
     signal: AbortSignal,
   ): Promise<MigrationEnd> {
     const { reader, nextChange } = this.#parts;
@@ -84,30 +96,20 @@ export class GuestMigrator {
       await nextChange(guest, LOOK_MS, signal);
       if (hasCode(signal.reason, "CANCELLED")) await this.#cancel(guest);
       throwIfAborted(signal);
-      const sight = await this.#sight(guest, signal);
+      const sight = await reader.sightIfAny(guest, signal);
       const end = sight === undefined ? undefined : endOf(sight, course.own);
       hasBegun ||= sight?.vm.status === "migrating";
       const isOver = end !== undefined && (end.kind !== "stayed" || hasBegun || performance.now() > beginBy);
       if (isOver && end.kind !== "doubtful") {
-        const why = `${end.why}${hasBegun ? "" : "; no migration was seen"}${isCancelled ? "; its time was over and it was cancelled" : ""}`;
-        return { ...end, why };
+        const seen = hasBegun || end.kind === "moved" ? "" : "; no migration was seen";
+        const cancelled = isCancelled ? "; its time was over and it was cancelled" : "";
+        return { ...end, why: `${end.why}${seen}${cancelled}` };
       }
       if (!isCancelled && performance.now() > course.cancelAt) {
         isCancelled = true;
         await this.#cancel(guest);
       }
       reader.managerOf(guest).poller.invalidate(guest);
-    }
-  }
-
-  /** A reading that fails is tried again: the engine may be restarting under the migration. */
-  async #sight(guest: string, signal: AbortSignal): Promise<GuestSight | undefined> {
-    try {
-      return await this.#parts.reader.sight(guest, signal);
-    } catch (error) {
-      throwIfAborted(signal);
-      this.#parts.log.debug({ guest, err: error }, "guest could not be read while it migrates");
-      return undefined;
     }
   }
 

@@ -1,4 +1,6 @@
 import { AgentError } from "../agent-error.ts";
+import { throwIfAborted } from "../deadline.ts";
+import type { Log } from "../log.ts";
 import type { Reading } from "../platform.ts";
 import { UNKNOWN } from "../resource-state.ts";
 import type { RhevGuestMemories } from "./guest-memory.ts";
@@ -24,8 +26,9 @@ export interface GuestReaderParts {
   readonly memories: RhevGuestMemories;
   /** RHEVMInfo of the resource that keeps a guest. */
   readonly infoOf: (guest: string) => RhevmInfo | undefined;
-  /** Whether the cluster's engine was told last that it is ONLINE here, for what an earlier process saw. */
-  readonly wasOnlineHere: (guest: string) => boolean;
+  /** Whether the cluster's engine was told last that it runs here or left on purpose, for what an earlier process saw. */
+  readonly ranHereLast: (guest: string) => boolean;
+  readonly log: Log;
 }
 
 /** Reads guests from their engines. */
@@ -51,7 +54,14 @@ export class GuestReader {
     return this.#readingIn(guest, await this.#chosen(guest, manager, snapshot, signal), snapshot);
   }
 
-  /** As read, but it begins after the call, and the guest has to be there. */
+  /** As read, but it begins after the call. */
+  async readFresh(guest: string, signal: AbortSignal): Promise<Reading> {
+    const manager = this.managerOf(guest);
+    const snapshot = await manager.poller.freshSnapshot(guest, signal);
+    return this.#readingIn(guest, await this.#chosen(guest, manager, snapshot, signal), snapshot);
+  }
+
+  /** As readFresh, but the guest has to be there. */
   async sight(guest: string, signal: AbortSignal): Promise<GuestSight> {
     const manager = this.managerOf(guest);
     const snapshot = await manager.poller.freshSnapshot(guest, signal);
@@ -60,6 +70,17 @@ export class GuestReader {
     const { hosts, own } = snapshot;
     const reading = this.#readingIn(guest, chosen, snapshot);
     return { vm: chosen, hosts, own: own.kind === "found" ? own.host : undefined, reading };
+  }
+
+  /** As sight, but undefined while the guest cannot be read: an engine that restarts is back soon. */
+  async sightIfAny(guest: string, signal: AbortSignal): Promise<GuestSight | undefined> {
+    try {
+      return await this.sight(guest, signal);
+    } catch (error) {
+      throwIfAborted(signal);
+      this.#parts.log.debug({ guest, err: error }, "guest cannot be read now, it is read again");
+      return undefined;
+    }
   }
 
   /** The VM that the guest is, or why nobody can say. The cluster is asked for only where several VMs have the name. */
@@ -80,8 +101,8 @@ export class GuestReader {
   #readingIn(guest: string, chosen: Vm | string, { hosts, own }: Snapshot): Reading {
     if (typeof chosen === "string") return nothingKnown(chosen);
     const memory = this.#parts.memories.of(guest);
-    const ranHereLast = memory.ranHere ?? this.#parts.wasOnlineHere(guest);
-    const reading = readingOf({ vm: chosen, hosts, own, ranHereLast });
+    memory.ranHere ??= this.#parts.ranHereLast(guest);
+    const reading = readingOf({ vm: chosen, hosts, own, ranHereLast: memory.ranHere });
     this.#remember(guest, reading);
     // what somebody else started or moved here has come, as far as the cluster's engine knows
     const came = reading.active === true && !reading.migrating && !memory.startedHere;
@@ -94,7 +115,7 @@ export class GuestReader {
       if (active === true) memory.ranHere = true;
       return;
     }
-    memory.startedHere = false;
+    if (!memory.isStarting) memory.startedHere = false;
     // that it left, and that its memory was saved here, is told until it runs somewhere else of its own
     const isOurs = moved === "away" || suspended !== undefined || saved === "yes";
     if (!isOurs) memory.ranHere = false;

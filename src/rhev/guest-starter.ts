@@ -35,16 +35,22 @@ export class GuestStarter {
   async start(guest: string, signal: AbortSignal): Promise<void> {
     const { reader, memories } = this.#parts;
     const before = await reader.sight(guest, signal);
-    if (before.reading.active !== true) {
-      const host = refuseUnlessStartable(guest, before);
-      await this.#ask(
-        guest,
-        () => reader.managerOf(guest).actions.startVm(before.vm.id, host, signal),
-        signal,
-      );
-      await this.#follow(guest, signal);
+    const memory = memories.of(guest);
+    if (before.reading.active === true) {
+      memory.startedHere = true;
+      return;
     }
-    memories.of(guest).startedHere = true;
+    const host = refuseUnlessStartable(guest, before);
+    // who looks meanwhile must not take it for one that came from elsewhere
+    memory.startedHere = true;
+    memory.isStarting = true;
+    try {
+      const { actions } = reader.managerOf(guest);
+      const isAnswered = await this.#ask(guest, () => actions.startVm(before.vm.id, host, signal), signal);
+      await this.#follow(guest, isAnswered, signal);
+    } finally {
+      memory.isStarting = false;
+    }
   }
 
   /** Lets a paused guest go on. */
@@ -56,14 +62,20 @@ export class GuestStarter {
     for (let isPaused = true; isPaused; ) {
       await this.#parts.nextChange(guest, LOOK_MS, signal);
       throwIfAborted(signal);
-      isPaused = (await reader.sight(guest, signal)).vm.status === "paused";
+      const sight = await reader.sightIfAny(guest, signal);
+      isPaused = sight === undefined || sight.vm.status === "paused";
     }
   }
 
-  /** A start whose answer is lost may have been done: its state is read, and it is never just repeated. */
-  async #ask(guest: string, start: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  /**
+   * A start whose answer is lost may have been done: its state is read, and it is never just repeated.
+   *
+   * @returns false when the answer is lost
+   */
+  async #ask(guest: string, start: () => Promise<unknown>, signal: AbortSignal): Promise<boolean> {
     try {
       await start();
+      return true;
     } catch (error) {
       if (!hasCode(error, "OUTCOME_UNKNOWN")) throw error;
       throwIfAborted(signal);
@@ -71,21 +83,23 @@ export class GuestStarter {
         { guest, err: error },
         "answer of RHEV-M to a start is lost, the guest is watched",
       );
+      return false;
     } finally {
       this.#parts.reader.managerOf(guest).poller.invalidate(guest);
     }
   }
 
-  async #follow(guest: string, signal: AbortSignal): Promise<void> {
+  async #follow(guest: string, isAnswered: boolean, signal: AbortSignal): Promise<void> {
     const { reader, nextChange } = this.#parts;
     const until = performance.now() + LAUNCH_MS;
     for (;;) {
-      const { reading } = await reader.sight(guest, signal);
-      if (reading.active === true) return;
-      if (reading.active === false && performance.now() > until)
+      const sight = await reader.sightIfAny(guest, signal);
+      if (sight?.reading.active === true) return;
+      if (sight?.reading.active === false && performance.now() > until)
         throw new AgentError(
-          "REFUSED",
-          `guest ${guest} did not come up after its start: ${reading.reason}; the events of RHEV-M tell why`,
+          // a start that nobody answered for may still happen
+          isAnswered ? "REFUSED" : "PLATFORM_DOWN",
+          `guest ${guest} did not come up after its start: ${sight.reading.reason}; the events of RHEV-M tell why`,
         );
       await nextChange(guest, LOOK_MS, signal);
       throwIfAborted(signal);

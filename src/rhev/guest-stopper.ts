@@ -1,4 +1,4 @@
-import { AgentError, hasCode, messageOf } from "../agent-error.ts";
+import { AgentError, hasCode } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { GuestReader, GuestSight } from "./guest-reader.ts";
@@ -25,6 +25,12 @@ const STOPPABLE = [
   "not_responding",
   "reboot_in_progress",
 ];
+
+/** What was asked of the engine last, and until when it may take to show. */
+interface Asked {
+  step: "cancel" | "stop" | undefined;
+  untilMs: number;
+}
 
 export interface GuestStopperParts {
   readonly reader: GuestReader;
@@ -76,7 +82,7 @@ export class GuestStopper {
    */
   async destroy(guest: string, { startMayBePending }: StopBudget, signal: AbortSignal): Promise<void> {
     const { nextChange } = this.#parts;
-    const asked = { status: "", untilMs: 0 };
+    const asked: Asked = { step: undefined, untilMs: 0 };
     const watch = { sinceMs: performance.now(), words: "it was not read" };
     while (!signal.aborted) {
       try {
@@ -86,8 +92,7 @@ export class GuestStopper {
         if (sight.reading.active === false && (!startMayBePending || isOld)) return this.#gone(guest, sight);
         await this.#end(guest, sight, asked, signal);
       } catch (error) {
-        throwUnlessPassing(error, signal);
-        watch.words = messageOf(error);
+        watch.words = passingWords(error, signal) ?? watch.words;
       }
       await nextChange(guest, LOOK_MS, signal);
     }
@@ -96,9 +101,13 @@ export class GuestStopper {
     });
   }
 
-  /** @throws {AgentError} STILL_RUNNING unless RHEV-M says that it does not run on this host */
+  /**
+   * What was read before the call proves nothing: somebody may have started it since.
+   *
+   * @throws {AgentError} STILL_RUNNING unless RHEV-M says that it does not run on this host
+   */
   async proveStopped(guest: string, signal: AbortSignal): Promise<void> {
-    const reading = await this.#parts.reader.read(guest, signal);
+    const reading = await this.#parts.reader.readFresh(guest, signal);
     if (reading.active === false) return;
     if (reading.active === true)
       throw new AgentError("STILL_RUNNING", `guest ${guest} still runs: ${reading.reason}`);
@@ -110,21 +119,15 @@ export class GuestStopper {
   }
 
   /** The next step towards the end of a guest, where there is one. */
-  async #end(
-    guest: string,
-    { vm, reading }: GuestSight,
-    asked: { status: string; untilMs: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (reading.active !== true || vm.status === undefined) return;
-    if (asked.status === vm.status && performance.now() < asked.untilMs) return;
+  async #end(guest: string, { vm, reading }: GuestSight, asked: Asked, signal: AbortSignal): Promise<void> {
+    const step = reading.active === true ? stepFor(vm.status) : undefined;
+    if (step === undefined || (asked.step === step && performance.now() < asked.untilMs)) return;
     const { actions } = this.#parts.reader.managerOf(guest);
-    asked.status = vm.status;
+    asked.step = step;
     asked.untilMs = performance.now() + REPEAT_MS;
-    // a stop might meet it on the other host
-    if (vm.status === "migrating") await this.#send(guest, () => actions.cancelMigration(vm.id, signal));
-    else if (STOPPABLE.includes(vm.status))
-      await this.#send(guest, () => actions.stopVm(vm.id, REASON, signal));
+    await this.#send(guest, () =>
+      step === "cancel" ? actions.cancelMigration(vm.id, signal) : actions.stopVm(vm.id, REASON, signal),
+    );
   }
 
   /** What the answer was shows in the state, which is read next in any case. */
@@ -141,8 +144,18 @@ export class GuestStopper {
   }
 }
 
-/** What may be over at the next try; a refusal too, as RHEV-M says no to a guest that it works on. */
-function throwUnlessPassing(error: unknown, signal: AbortSignal): void {
-  if (signal.aborted) return;
+/** What is asked of the engine next; a guest that migrates is kept here first, as a stop might meet it on the other host. */
+function stepFor(status: string | undefined): Asked["step"] {
+  if (status === "migrating") return "cancel";
+  return status !== undefined && STOPPABLE.includes(status) ? "stop" : undefined;
+}
+
+/**
+ * The words of what may be over at the next try; a refusal too, as RHEV-M says no to a guest that it works on. Undefined when
+ * the time is over, which says nothing of the guest.
+ */
+function passingWords(error: unknown, signal: AbortSignal): string | undefined {
+  if (signal.aborted) return undefined;
   if (!hasCode(error, "PLATFORM_DOWN", "TIMED_OUT", "REFUSED", "PROTOCOL")) throw error;
+  return error.message;
 }

@@ -8,7 +8,7 @@ import type { RhevmReads } from "./rhevm-reads.ts";
 import { parseRhevmUrl, parseUser, RHEVM_LIMITS } from "./settings.ts";
 
 /** Which engine, and as whom. */
-export interface ManagerAccess {
+interface ManagerAccess {
   readonly url: string;
   readonly user: string;
   /** RHEVMInfo's Password as it stands there, encrypted; undefined until a request has brought it. */

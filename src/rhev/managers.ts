@@ -6,6 +6,7 @@ import type { PlatformEvents } from "../platform.ts";
 import { Manager } from "./manager.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
+import { parseRhevmUrl } from "./settings.ts";
 
 /** A resource's way to its engine. */
 export type RhevmInfo = Attributes["rhevmInfo"];
@@ -20,6 +21,10 @@ export interface ManagersParts {
 
 interface Running {
   readonly manager: Manager;
+  /** The engine in events: its URL, with a number where several users of one engine are in use. */
+  readonly source: string;
+  /** How it is reached, as configured when it was opened. */
+  readonly reach: string;
   readonly ending: AbortController;
   readonly end: Promise<void>;
   readonly guests: Set<string>;
@@ -56,13 +61,39 @@ export class Managers {
   of(guest: string, info: RhevmInfo): Manager {
     const { url, user } = complete(info);
     const key = keyOf(url, user);
-    const known = this.#running.get(key) ?? this.#open(url, user, key);
-    if (!known.guests.has(guest)) {
+    const known = this.#running.get(key);
+    const running = known === undefined ? this.#open(url, user, key) : this.#upToDate(known, url, user, key);
+    if (!running.guests.has(guest)) {
       this.forget(guest);
-      known.guests.add(guest);
-      known.manager.poller.follow(guest);
+      running.guests.add(guest);
+      running.manager.poller.follow(guest);
     }
-    return known.manager;
+    return running.manager;
+  }
+
+  /** A reload has changed how engines are reached: the connection is replaced, and its guests stay followed. */
+  #upToDate(known: Running, url: string, user: string, key: string): Running {
+    if (known.reach === this.#reach()) return known;
+    this.#running.delete(key);
+    const fresh = this.#open(url, user, key);
+    for (const guest of known.guests) {
+      fresh.guests.add(guest);
+      fresh.manager.poller.follow(guest);
+    }
+    known.ending.abort();
+    this.#parts.log.info({ rhevm: fresh.source }, "RHEV-M is connected to anew, as now configured");
+    return fresh;
+  }
+
+  /**
+   * An engine that keeps guests here.
+   *
+   * @throws {AgentError} REFUSED when no guest of it is known yet
+   */
+  at({ url, user }: { readonly url: string; readonly user: string }): Manager {
+    const known = this.#running.get(keyOf(url, user));
+    if (known !== undefined) return known.manager;
+    throw new AgentError("REFUSED", `no guest of ${url} is kept here as ${user} at the moment`);
   }
 
   /** Passwords may have changed: each is read anew. */
@@ -73,33 +104,57 @@ export class Managers {
 
   /** Drops a guest; an engine without guests is logged out of. */
   forget(guest: string): void {
-    for (const [key, { manager, guests, ending }] of this.#running) {
+    for (const [key, { manager, source, guests, ending }] of this.#running) {
       if (!guests.delete(guest)) continue;
       manager.poller.forget(guest);
       if (guests.size > 0) continue;
       this.#running.delete(key);
       ending.abort();
+      this.events.emit("dropped", source);
     }
   }
 
   #open(url: string, user: string, key: string): Running {
     const { settings, identity, encryptedPassword, log } = this.#parts;
+    const source = this.#sourceOf(parseRhevmUrl(url).origin);
     const manager = new Manager({
       access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
       settings,
       identity,
-      log: log.child({ rhevm: url }),
+      log: log.child({ rhevm: source }),
     });
     const { events } = manager.poller;
     events.on("changed", (guest) => this.events.emit("changed", guest));
     events.on("started", (guest) => this.events.emit("started", guest));
-    events.on("connected", () => this.events.emit("connected"));
-    events.on("lost", (reason) => this.events.emit("lost", reason));
+    events.on("connected", () => this.events.emit("connected", source));
+    events.on("lost", (reason) => this.events.emit("lost", source, reason));
     const ending = new AbortController();
     if (this.#lifetime.signal.aborted) ending.abort();
-    const running = { manager, ending, end: manager.run(ending.signal), guests: new Set<string>() };
+    const reach = this.#reach();
+    const running = {
+      manager,
+      source,
+      reach,
+      ending,
+      end: manager.run(ending.signal),
+      guests: new Set<string>(),
+    };
     this.#running.set(key, running);
     return running;
+  }
+
+  /** What of the settings a connection is made with. */
+  #reach(): string {
+    const { auth, trust, connectMs, answerMs } = this.#parts.settings();
+    return JSON.stringify([auth, trust, connectMs, answerMs]);
+  }
+
+  #sourceOf(origin: string): string {
+    const taken = new Set([...this.#running.values()].map(({ source }) => source));
+    for (let number = 2, source = origin; ; number += 1) {
+      if (!taken.has(source)) return source;
+      source = `${origin} (${number})`;
+    }
   }
 }
 

@@ -13,16 +13,25 @@ export interface PaceFacts {
   readonly isMoving: boolean;
   /** Milliseconds since the last operation or change. */
   readonly stirredMs: number;
+  /** How long the last cycle took, in milliseconds. */
+  readonly cycleMs: number;
   /** Cycles that failed in a row. */
   readonly failures: number;
   /** From 0 to 1. */
   readonly random: number;
 }
 
-/** How long to wait after a cycle, in milliseconds: 3 s while something moves, 10 s else; after failures from 3 s to 10 s. */
-export function paceMs({ isMoving, stirredMs, failures, random }: PaceFacts): number {
+/**
+ * How long to wait after a cycle, in milliseconds: 3 s while something moves, else so that the next one ends before the
+ * reading is 10 s old; after failures from 3 s to 10 s.
+ *
+ * A reading's age counts from the beginning of its cycle, so both the last cycle and the next one are taken off. Else all
+ * monitors of the end of each pause would wait for the next reading.
+ */
+export function paceMs({ isMoving, stirredMs, cycleMs, failures, random }: PaceFacts): number {
   if (failures > 0) return spread(Math.min(MOVING_MS * 2 ** (failures - 1), QUIET_MS), random);
-  return isMoving || stirredMs < STIR_MS ? MOVING_MS : spread(QUIET_MS, random);
+  if (isMoving || stirredMs < STIR_MS) return MOVING_MS;
+  return Math.max(MOVING_MS, spread(QUIET_MS, random) - 2 * cycleMs);
 }
 
 /** Never longer, as a reading must not be older than that. */

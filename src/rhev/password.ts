@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AgentError, messageOf } from "../agent-error.ts";
-import { abortError, withDeadline } from "../deadline.ts";
+import { abortError, throwIfAborted, withDeadline } from "../deadline.ts";
 
 /**
  * Where the password comes from.
@@ -104,6 +104,7 @@ async function decrypt(
   const isArgument = args.some((arg) => arg.includes(ENCRYPTED));
   const name = basename(program);
   return withDeadline(COMMAND_MS, `${name} (for the RHEV-M password)`, [signal], async (limit) => {
+    throwIfAborted(limit); // the caller may have gone while the text was asked for
     const child = spawn(
       program,
       args.map((arg) => arg.replaceAll(ENCRYPTED, () => text)),

@@ -21,7 +21,9 @@ import { GuestReader } from "./guest-reader.ts";
 import { GuestStarter } from "./guest-starter.ts";
 import { GuestStopper } from "./guest-stopper.ts";
 import { nameOfHost } from "./host-words.ts";
+import type { Manager } from "./manager.ts";
 import { Managers, type RhevmInfo } from "./managers.ts";
+import type { ManualFencing } from "./manual-fencing.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
 
@@ -31,9 +33,10 @@ export interface RhevPlatformOptions {
   readonly infoOf: (guest: string) => RhevmInfo | undefined;
   /** RHEVMInfo's Password of a resource that names this engine and user, encrypted. */
   readonly encryptedPassword: (url: string, user: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Whether the cluster's engine was told last that it is ONLINE here. */
-  readonly wasOnlineHere: (guest: string) => boolean;
+  /** Whether the cluster's engine was told last that it runs here, or that it left or was suspended here on purpose. */
+  readonly ranHereLast: (guest: string) => boolean;
   readonly identity: () => Promise<OwnIdentity>;
+  readonly fencing: Pick<ManualFencing, "freeGuest">;
   readonly log: Log;
 }
 
@@ -46,13 +49,16 @@ export class RhevPlatform implements Platform {
   readonly #starter: GuestStarter;
   readonly #stopper: GuestStopper;
   readonly #migrator: GuestMigrator;
+  readonly #fencing: RhevPlatformOptions["fencing"];
   readonly #log: Log;
 
-  constructor({ settings, infoOf, encryptedPassword, wasOnlineHere, identity, log }: RhevPlatformOptions) {
+  constructor(options: RhevPlatformOptions) {
+    const { settings, infoOf, encryptedPassword, ranHereLast, identity, fencing, log } = options;
+    this.#fencing = fencing;
     this.#log = log;
     this.#managers = new Managers({ settings, identity, encryptedPassword, log });
     const memories = this.#memories;
-    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, wasOnlineHere });
+    this.#reader = new GuestReader({ managers: this.#managers, memories, infoOf, ranHereLast, log });
     const parts = {
       reader: this.#reader,
       nextChange: (guest: string, maxMs: number, signal: AbortSignal) =>
@@ -71,6 +77,11 @@ export class RhevPlatform implements Platform {
 
   run(signal: AbortSignal): Promise<void> {
     return this.#managers.run(signal);
+  }
+
+  /** The engine that a URL and a user name, where it keeps guests here. */
+  manager(access: { readonly url: string; readonly user: string }): Manager {
+    return this.#managers.at(access);
   }
 
   read(guest: string, signal: AbortSignal): Promise<Reading> {
@@ -94,7 +105,19 @@ export class RhevPlatform implements Platform {
     return nextChange(this.events, guest, maxMs, signal);
   }
 
-  async prepare(): Promise<Prepared> {
+  /** A guest that a dead host holds is freed from it, where that is proved. */
+  async prepare({ guestName, rhevmInfo }: Attributes, signal: AbortSignal): Promise<Prepared> {
+    const { vm, hosts, own } = await this.#reader.sight(guestName, signal);
+    const host = hosts.find(({ id }) => id === vm.hostId);
+    if (host !== undefined && host.id !== own?.id && host.status === "non_responsive") {
+      const manager = this.#reader.managerOf(guestName);
+      const isWanted = rhevmInfo.useManualRhevmFencing;
+      try {
+        await this.#fencing.freeGuest(manager, { name: guestName, vmId: vm.id, isWanted }, signal);
+      } finally {
+        manager.poller.invalidate(guestName);
+      }
+    }
     return { resynced: false };
   }
 
@@ -151,6 +174,11 @@ export class RhevPlatform implements Platform {
     return this.#migrator.whereIs(guest, signal);
   }
 
+  /** RHEV-M does not tell who asked for a migration, and ends by itself one that does not come to its end. */
+  async abortOverdue(): Promise<boolean> {
+    return false;
+  }
+
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     const { vm, hosts, own } = await this.#reader.sight(guest, signal);
     if (vm.hostId === undefined || vm.hostId === own?.id) return;
@@ -168,10 +196,12 @@ export class RhevPlatform implements Platform {
     return false;
   }
 
+  /** Asked for each guest at once after a connection: a reading that others share will do. */
   async claim(guest: string, signal: AbortSignal): Promise<void> {
     try {
-      const { vm } = await this.#reader.sight(guest, signal);
-      if (vm.isHighlyAvailable)
+      const { vms } = await this.#reader.managerOf(guest).poller.snapshot(guest, signal);
+      const named = vms.filter(({ name }) => name === guest);
+      if (named.length > 0 && named.every(({ isHighlyAvailable }) => isHighlyAvailable))
         this.#log.warn({ guest }, "RHEV-M's own high availability is on for a guest that the cluster keeps");
     } catch (error) {
       this.#log.debug({ guest, err: error }, "guest could not be read for the check of high availability");

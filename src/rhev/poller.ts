@@ -63,6 +63,7 @@ export class Poller {
   #cycle: Cycle | undefined;
   #failure: { readonly error: unknown; readonly at: number; readonly times: number } | undefined;
   #endedAt = Number.NEGATIVE_INFINITY;
+  #tookMs = 0;
   #stirredAt = Number.NEGATIVE_INFINITY;
   #wake = new AbortController();
   #lifetime = new AbortController().signal;
@@ -182,6 +183,7 @@ export class Poller {
 
   /** Hosts are read last: a host that was lost meanwhile makes its guests doubtful, never surer. */
   async #read(names: ReadonlySet<string>, beganAt: number, signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
     const { source, identity, configuredHost } = this.#parts;
     const events = await this.#cursor.news(signal);
     const vms = await source.vmsNamed([...names], signal);
@@ -197,10 +199,11 @@ export class Poller {
     this.#failure = undefined;
     this.#snapshot = snapshot;
     this.#endedAt = performance.now();
+    this.#tookMs = this.#endedAt - snapshot.beganAt;
     const changed = changedNames(before, snapshot);
     if (changed.size > 0) this.#stirredAt = this.#endedAt;
     if (wasLost) {
-      this.#parts.log.info({ guests: snapshot.names.size }, "the engine is read");
+      this.#parts.log.info({ guests: snapshot.names.size }, "RHEV-M is read");
       this.#tell(() => this.events.emit("connected"));
     }
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
@@ -217,7 +220,7 @@ export class Poller {
     this.#cursor.reset();
     if (times === 1 && !this.#lifetime.aborted) {
       const code = error instanceof AgentError ? error.code : undefined;
-      this.#parts.log.warn({ err: error, code }, "the engine cannot be read");
+      this.#parts.log.warn({ err: error, code }, "RHEV-M cannot be read");
       this.#tell(() => this.events.emit("lost", messageOf(error)));
     }
     throw error;
@@ -228,7 +231,7 @@ export class Poller {
     try {
       emit();
     } catch (error) {
-      this.#parts.log.error({ err: error }, "a listener to the engine's changes failed");
+      this.#parts.log.error({ err: error }, "a listener to RHEV-M's changes failed");
     }
   }
 
@@ -239,6 +242,7 @@ export class Poller {
     const pace = paceMs({
       isMoving: this.#snapshot !== undefined && isMoving(this.#snapshot),
       stirredMs: now - this.#stirredAt,
+      cycleMs: this.#tookMs,
       failures: this.#failure?.times ?? 0,
       random: (this.#parts.random ?? Math.random)(),
     });

@@ -130,7 +130,8 @@ export class RhevmActions {
   /** The engine may answer 200 and say in the document that it failed. */
   #accepted({ status, fault, power }: ActionReply, path: string, correlationId: string): Accepted {
     if (status === "failed" || fault !== undefined) {
-      const words = fault === undefined ? "no reason given" : this.#session.hide(faultText(fault));
+      const words =
+        fault === undefined ? "no reason given" : faultText(fault, (text) => this.#session.hide(text));
       throw new AgentError("REFUSED", `${path}: RHEV-M refused: ${words}`);
     }
     if (status === undefined)

@@ -11,7 +11,7 @@ import {
   type StorageDomain,
   storageDomainsOf,
 } from "./inventory-documents.ts";
-import { listPath, nameQueries } from "./search.ts";
+import { hostQuery, listPath, nameQueries } from "./search.ts";
 import type { Question, RhevmSession } from "./session.ts";
 import { type Vm, vmOf, vmsOf } from "./vm-document.ts";
 import { type VmPayload, vmPayloadOf } from "./vm-payload-document.ts";
@@ -50,6 +50,12 @@ export class RhevmReads {
   /** @throws {AgentError} GUEST_NOT_FOUND too */
   async vmPayload(id: string, signal: AbortSignal): Promise<VmPayload> {
     return this.#one(`/vms/${id}`, vmPayloadOf, "GUEST_NOT_FOUND", signal);
+  }
+
+  /** The VMs that the engine has on a host, in whatever state. */
+  async vmsOn({ id, name }: Pick<RhevHost, "id" | "name">, signal: AbortSignal): Promise<readonly Vm[]> {
+    const vms = await this.#list("/vms", vmsOf, { search: hostQuery(name) }, signal);
+    return vms.filter(({ hostId }) => hostId === id);
   }
 
   /** All hosts of the engine. */

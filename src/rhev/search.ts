@@ -30,6 +30,11 @@ export function nameQueries(names: readonly string[]): readonly string[] {
   return terms.length === 0 ? queries : [...queries, joined(terms)];
 }
 
+/** A query that finds the VMs on a host of this name, and perhaps others. */
+export function hostQuery(name: string): string {
+  return `host=${quoted(name)}`;
+}
+
 /**
  * The path of a list with its query and limit. Version 3 takes the limit as a matrix parameter only, version 4 as a
  * query parameter.

@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { XmlElement } from "../xml.ts";
 import { type Asked, documentOf } from "./answers.ts";
 import type { Credentials } from "./credentials.ts";
+import { DocumentMemory } from "./document-memory.ts";
 import { type Entry, enter, headersOf, sessionCookieOf } from "./entry.ts";
 import { LoginRefused, loginRefused } from "./login-refused.ts";
 import type { RhevmSettings } from "./settings.ts";
@@ -59,6 +60,7 @@ export class RhevmSession {
   readonly #parts: SessionParts;
   readonly #transport: Transport;
   readonly #ending = new AbortController();
+  readonly #memory = new DocumentMemory();
   #entry: Entry | undefined;
   #entering: Promise<Entry> | undefined;
   /** The last refusal, until when (performance.now) it stands, and how many there were in a row. */
@@ -134,13 +136,17 @@ export class RhevmSession {
     const { settings } = this.#parts;
     const { entry, answer } = await this.#exchange(question, signal);
     const path = `${entry.root}${question.path.replace(/[?;].*$/, "")}`;
-    return documentOf(answer, {
+    const asked = {
       what: `${question.method} ${settings.url.origin}${path}`,
       isWrite: question.method !== "GET",
       bytesAtMost: settings.answerBytes,
       notFound: question.notFound,
-      hide: (text) => this.hide(text),
-    });
+      missesByPage: isBefore36(entry),
+      hide: (text: string) => this.hide(text),
+    };
+    const parse = () => documentOf(answer, asked);
+    if (asked.isWrite || answer.status !== 200) return parse();
+    return this.#memory.documentOf(question.path, answer.text, parse);
   }
 
   /** Sends; a session that has ended is replaced once, silently. */
@@ -243,4 +249,9 @@ export class RhevmSession {
     };
     await this.#transport.send({ method: "GET", path: root, headers, isWrite: false }, signal);
   }
+}
+
+/** An engine that tells no release is as old as its API. */
+function isBefore36({ version, release }: Entry): boolean {
+  return release === undefined ? version === 3 : release.major === 3 && release.minor < 6;
 }

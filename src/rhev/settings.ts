@@ -73,7 +73,7 @@ export function parseRhevmUrl(text: string, attribute = "RHEVMInfo URL"): RhevmU
  * @throws {AgentError} BAD_ATTRIBUTE
  */
 export function parseFingerprint(text: string): string {
-  const digits = text.replace(/^\s*(sha-?256\s*[:= ]|sha256 fingerprint=)/i, "").replaceAll(/[\s:]/g, "");
+  const digits = text.replace(/^\s*sha-?256(\s+fingerprint)?\s*[:=\s]/i, "").replaceAll(/[\s:]/g, "");
   if (!/^[0-9a-fA-F]{64}$/.test(digits))
     throw new AgentError(
       "BAD_ATTRIBUTE",

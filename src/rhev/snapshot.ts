@@ -28,9 +28,14 @@ const PASSING_HOST = [
 ];
 
 /** Whether something is on its way to another state, so that it pays to look often. */
-export function isMoving({ vms, hosts }: Snapshot): boolean {
+export function isMoving({ vms, hosts, own }: Snapshot): boolean {
   if (vms.some(({ status }) => vmStatusRow(status).passing)) return true;
-  return hosts.some(({ status }) => status !== undefined && PASSING_HOST.includes(status));
+  // an engine may have hundreds of hosts that concern nobody here
+  const concerned = new Set(vms.map(({ hostId }) => hostId));
+  if (own.kind === "found") concerned.add(own.host.id);
+  return hosts.some(
+    ({ id, status }) => concerned.has(id) && status !== undefined && PASSING_HOST.includes(status),
+  );
 }
 
 /** Names of guests that differ between two snapshots, or that events are about. */
@@ -57,8 +62,9 @@ function signOf({ vms, hosts, own }: Snapshot, name: string): string {
     .filter((vm) => vm.name === name)
     .map(({ id, status, statusDetail, hostId }) => {
       const host = hosts.find((one) => one.id === hostId);
-      return [id, status, statusDetail, hostId, host?.status];
-    });
+      return JSON.stringify([id, status, statusDetail, hostId, host?.status]);
+    })
+    .toSorted();
   const here = own.kind === "found" ? [own.host.id, own.host.status] : [own.kind];
-  return JSON.stringify([sights.toSorted(), here]);
+  return JSON.stringify([sights, here]);
 }

@@ -48,7 +48,7 @@ export async function requestToken(
       "BAD_ATTRIBUTE",
       `${what}: this engine offers no OAuth (those before 4.0 do not): set rhev.auth to basic`,
     );
-  const said = credentials.hide(wordsOf(fields));
+  const said = wordsOf(fields, (text) => credentials.hide(text));
   if (answer.status === 401 || (answer.status === 400 && fields !== undefined))
     throw loginRefused(settings, said);
   const code = answer.status >= 500 ? "PLATFORM_DOWN" : "PROTOCOL";
@@ -69,11 +69,14 @@ export async function revokeToken(
 }
 
 /** The engine's own pair of words, or that of the RFC. */
-function wordsOf(fields: Readonly<Record<string, unknown>> | undefined): string {
+function wordsOf(
+  fields: Readonly<Record<string, unknown>> | undefined,
+  hide: (text: string) => string,
+): string {
   const words = [fields?.["error_code"], fields?.["error"], fields?.["error_description"]].filter(
     (word) => typeof word === "string",
   );
-  return words.length === 0 ? "" : ` (${oneLine(words.join(": "), WORDS_CHARACTERS)})`;
+  return words.length === 0 ? "" : ` (${oneLine(hide(words.join(": ")), WORDS_CHARACTERS)})`;
 }
 
 function fieldsOf({ text }: HttpAnswer): Readonly<Record<string, unknown>> | undefined {

@@ -12,7 +12,7 @@ export type VmChoice =
  */
 export function chooseVm(vms: readonly Vm[], name: string, clusterId: string | undefined): VmChoice {
   const named = vms.filter((vm) => vm.name === name);
-  const near = named.filter((vm) => vm.clusterId === clusterId);
+  const near = named.filter((vm) => clusterId !== undefined && vm.clusterId === clusterId);
   const [first, second] = named.length > 1 ? near : named;
   if (first === undefined && named.length === 0)
     return { kind: "none", reason: `RHEV-M knows no VM ${name}, or does not show it to RHEVMInfo's User` };

@@ -32,8 +32,8 @@ export function readingOf(sight: VmSight): Reading {
   const { vm, own } = sight;
   if (own.kind !== "found") return unknown(sight, own.reason);
   const row = vmStatusRow(vm.status);
-  if (row.state.kind === "UNKNOWN") return unknown(sight, row.why);
-  if (row.active === false) return notRunning(sight, own.host);
+  if (row.active === undefined) return unknown(sight, row.why);
+  if (!row.active) return notRunning(sight, own.host);
   if (vm.hostId === undefined)
     return unknown(
       sight,
@@ -46,8 +46,11 @@ export function readingOf(sight: VmSight): Reading {
 function here(sight: VmSight, host: RhevHost): Reading {
   const { vm } = sight;
   const row = vmStatusRow(vm.status);
-  if (hostContact(host.status) === "lost")
-    return unknown(sight, `RHEV-M does not hear this host (${words(host.status)}), so that may be old`);
+  if (hostContact(host.status) !== "heard")
+    return unknown(
+      sight,
+      `on this host, which RHEV-M does not hear (${words(host.status)}), so that may be old`,
+    );
   const detail = vm.statusDetail?.toLowerCase();
   const isStalled = vm.status === "paused" && detail !== undefined && STORAGE_PAUSES.includes(detail);
   const why = isStalled ? `a disk failed under it (${detail})` : row.why;
@@ -68,7 +71,9 @@ function elsewhere(sight: VmSight, hostId: string, own: RhevHost): Reading {
   if (hostContact(host.status) !== "heard")
     return unknown(sight, `on host ${hostText(host)}, which RHEV-M does not hear, so that may be old`);
   const isMigrating = vm.status === "migrating";
-  const state = ranHereLast ? INTENTIONAL_OFFLINE : OFFLINE;
+  const gone = ranHereLast ? INTENTIONAL_OFFLINE : OFFLINE;
+  // nobody can tell what becomes of one that does not answer
+  const state = vmStatusRow(vm.status).state.kind === "UNKNOWN" ? UNKNOWN : gone;
   const left = ranHereLast ? `; it left this host, ${hostText(own)}` : "";
   return {
     ...reading(sight, state, `on host ${hostText(host)}${left}`),

@@ -42,13 +42,10 @@ export const VM_STATUS = {
   image_locked: row(UNKNOWN, undefined, "RHEV-M works on its disks"),
   unknown: passing(UNKNOWN, undefined, "RHEV-M cannot reach the host that runs it"),
   // not in the vendor's table
-  not_responding: passing(UNKNOWN, undefined, "its emulator does not answer"),
+  not_responding: passing(UNKNOWN, true, "its emulator does not answer"),
   unassigned: passing(UNKNOWN, undefined, "RHEV-M has not yet heard of it since it was started"),
   powered_down: row(OFFLINE, false),
 } as const satisfies Record<string, Row>;
-
-/** A word that is in the table. */
-export type VmStatusWord = keyof typeof VM_STATUS;
 
 const NOT_LISTED: Row = row(UNKNOWN, undefined, "RHEV-M's word for it has no row in the agent's table");
 const NOT_TOLD: Row = row(UNKNOWN, undefined, "RHEV-M tells no status of it: an image of it may be broken");
@@ -59,7 +56,6 @@ export function vmStatusRow(status: string | undefined): Row {
   return isVmStatusWord(status) ? VM_STATUS[status] : NOT_LISTED;
 }
 
-/** True for a word of the table. */
-export function isVmStatusWord(word: string): word is VmStatusWord {
+function isVmStatusWord(word: string): word is keyof typeof VM_STATUS {
   return Object.hasOwn(VM_STATUS, word);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { MONITOR, type Resource } from "../support/host/resource.ts";
 import { type Authority, type CertificateFiles, makeAuthority } from "../support/lab/certificates.ts";
 import { createGuest, defineGuest, domainState, waitForState } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
+import { guestXml } from "../support/lab/guest-xml.ts";
 import type { PrivateLibvirtd } from "../support/lab/libvirtd.ts";
 import { startSshd } from "../support/lab/sshd.ts";
 import { until } from "../support/lab/until.ts";
@@ -146,13 +147,21 @@ describe("online of a guest that another system of the cluster holds", () => {
     expect(await domainState(host.libvirtd, "own-paused")).toBe("running (unpaused)");
   });
 
-  it("starts a guest of the same name and another UUID", async () => {
+  it("is refused for one of the same name there, whose UUID that host made up", async () => {
     await configurePeers({ node2: TCP.node2 });
-    const { resource } = await sharedGuest("namesake");
-    await createGuest(node2, { name: "namesake", uuid: randomUUID(), files, kind: "sector" });
+    const path = join(folder, "namesake.xml");
+    await writeFile(path, guestXml({ name: "namesake", files, kind: "sector" }));
+    const attributes = { GuestConfigFilePath: path, DelayAfterGuestOnline: "0" };
+    const resource = await openedResource(host, "namesake", attributes);
+    await node2.virsh("create", path);
 
+    expect((await refusal(resource)).words).toMatch(
+      /active on system node2, where libvirt says running \(booted\) and its UUID is [-0-9a-f]{36}, not [-0-9a-f]{36} as here: it is not started/,
+    );
+    expect(await resource.monitor()).toBe(MONITOR.offline);
+
+    await node2.virsh("destroy", "namesake");
     await resource.online();
-
     expect(await resource.monitor()).toBe(MONITOR.online);
   });
 });

@@ -1,14 +1,12 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseAttributes } from "../../src/attributes.ts";
 import type { NetworkSetting } from "../../src/dr-network.ts";
 import { type PayloadFile, payloadFileOf } from "../../src/payload-file.ts";
-import { RhevPlatform } from "../../src/rhev/platform.ts";
 import { errorOf } from "../support/error-of.ts";
-import { RecordingLog } from "../support/fakes/recording-log.ts";
+import type { RecordingLog } from "../support/fakes/recording-log.ts";
 import { containing } from "../support/matching.ts";
-import { PASSWORD, testEngine, USER } from "../support/rhev-client.ts";
+import { testEngine, USER } from "../support/rhev-client.ts";
+import { testPlatform } from "../support/rhev-platform.ts";
 import type { ReleaseName } from "../support/rhevm-simulator/release.ts";
 import type { RhevmSimulator } from "../support/rhevm-simulator/simulator.ts";
 
@@ -37,32 +35,7 @@ async function makeSite(release: ReleaseName, cluster = "Default"): Promise<Site
   engine.world.addCluster("Remote", "Default");
   engine.world.addHost("host2", { cluster: "Remote" });
   engine.world.addVm("web1", { cluster });
-  const password = join(engine.caFile, "..", "password");
-  await writeFile(password, `${PASSWORD}\n`, { mode: 0o600 });
-  const info = { url: engine.url, user: USER, cluster: "Default" };
-  const log = new RecordingLog();
-  const platform = new RhevPlatform({
-    settings: () => ({
-      auth: "basic",
-      trust: { kind: "ca file", path: engine.caFile },
-      connectMs: 5000,
-      answerMs: 20_000,
-      password: { kind: "file", path: password },
-      host: "host1",
-      hostOf: () => undefined,
-    }),
-    infoOf: () => ({ enabled: true, useManualRhevmFencing: false, ...info }),
-    encryptedPassword: async () => undefined,
-    wasOnlineHere: () => false,
-    identity: async () => ({ hardwareUuids: [], names: [], addresses: [] }),
-    log,
-  });
-  const ending = new AbortController();
-  const running = platform.run(ending.signal);
-  onTestFinished(async () => {
-    ending.abort();
-    await running;
-  });
+  const { platform, log } = await testPlatform(engine);
   return {
     engine,
     log,

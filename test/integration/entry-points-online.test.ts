@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
@@ -14,7 +14,7 @@ import {
   waitForState,
 } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
-import type { GuestOptions } from "../support/lab/guest-xml.ts";
+import { type GuestOptions, guestXml } from "../support/lab/guest-xml.ts";
 
 let host: Host;
 let files: GuestFiles;
@@ -53,6 +53,15 @@ async function lastId(): Promise<number> {
 async function isAutostarted(name: string): Promise<boolean> {
   const names = await host.libvirtd.virsh("list", "--all", "--autostart", "--name");
   return names.split("\n").includes(name);
+}
+
+/** Brings a defined guest online, which defines it anew from GuestConfigFilePath. */
+async function definedAtOnline(name: string): Promise<Resource> {
+  const path = join(host.folder, `${name}.cfg`);
+  await writeFile(path, guestXml(attentiveOptions(host.libvirtd, name, files)));
+  const resource = await openedResource(host, name, { GuestConfigFilePath: path });
+  await resource.online();
+  return resource;
 }
 
 describe("online of a guest that is off", () => {
@@ -228,5 +237,23 @@ describe("autostart (scenario 60)", () => {
     await host.daemon.waitForLine(warning, { guest: "warned" });
     expect(await isAutostarted("warned")).toBe(true);
     expect(await resource.monitor()).toBe(MONITOR.online);
+  });
+
+  it("is cleared from what online defines there all the same, and a failure of that is said", async () => {
+    for (const name of ["ours", "stuck"])
+      await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, name, files));
+    for (const name of ["ours", "stuck"]) await host.libvirtd.virsh("autostart", name);
+    const link = join(host.libvirtd.configDirectory, "qemu/autostart/stuck.xml");
+    await rm(link);
+    await mkdir(link); // libvirt cannot delete it, and libvirt 9.0 answers all the same that it did
+
+    const [ours, stuck] = [await definedAtOnline("ours"), await definedAtOnline("stuck")];
+
+    expect(await isAutostarted("ours")).toBe(false);
+    expect(await isAutostarted("stuck")).toBe(true);
+    const failed = "autostart cannot be cleared, after a power cut both hosts may boot the guest";
+    expect(JSON.stringify(host.daemon.said(failed, { guest: "stuck" }))).toContain("it is still set");
+    expect(await ours.monitor()).toBe(MONITOR.online);
+    expect(await stuck.monitor()).toBe(MONITOR.online);
   });
 });

@@ -122,6 +122,19 @@ describe("a guest that was saved by an administrator", () => {
     );
   });
 
+  it("boots anew with kvm.managedSave: discard, though it could go on", async () => {
+    await saveRunningGuest();
+    const boots = await countOf("READY");
+    await reconfigure("kvm: { managedSave: discard }");
+
+    expect(await host.engine.online("vm1")).toBe("ONLINE");
+    expect(await domainState(host.libvirtd, "web1")).toBe("running (booted)");
+    await until("the guest has booted", async () => (await countOf("READY")) > boots);
+    await host.daemon.waitForLine(REMOVED, { why: "kvm.managedSave is discard" }, { from: lines });
+    expect(await host.libvirtd.virsh("list", "--all", "--with-managed-save", "--name")).toBe("");
+    await reconfigure("");
+  });
+
   it("is left alone with kvm.managedSave: refuse, and its memory outlives a new definition (scenario 59)", async () => {
     const syncDir = join(host.folder, "sync");
     await mkdir(syncDir);

@@ -31,26 +31,11 @@ afterAll(() => cluster.stop());
 describe("migrate", () => {
   it("moves a guest there and back, and neither engine sees it twice", async () => {
     const [one, two] = [cluster.on("node1"), cluster.on("node2")];
-    const from = one.daemon.lines.length;
 
     await one.engine.migrate("vm1", "node2");
 
-    console.log(
-      JSON.stringify(
-        one.daemon.lines.slice(from).filter(({ level }) => level !== "debug"),
-        null,
-        0,
-      ).replaceAll("},{", "},\n{"),
-    );
     expect(one.engine.state("vm1")).toBe("OFFLINE");
     await until("node2 is told", () => two.engine.state("vm1") === "ONLINE");
-    console.log(
-      JSON.stringify(
-        two.daemon.lines.filter(({ level }) => level !== "debug"),
-        null,
-        0,
-      ).replaceAll("},{", "},\n{"),
-    );
     expect(await domainState(two.libvirtd, "web1")).toBe("running (migrated)");
     const record = await readFile(join(one.stateDirectory, "migrations", "web1.json"), "utf8");
     expect(JSON.parse(record)).toMatchObject({ guest: "web1", kind: "left", peer: "node2" });

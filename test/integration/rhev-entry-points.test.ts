@@ -31,7 +31,7 @@ describe("a guest of RHEV-M", () => {
     await engine.probed(30_000);
     await engine.online("web1_res");
     await until("it is online", () => engine.state("web1_res") === "ONLINE");
-    expect(rhevm.world.vm("web1").status).toBe("up");
+    await until("it is up", () => rhevm.world.vm("web1").status === "up");
     await engine.offline("web1_res");
     await until("it is offline", () => engine.state("web1_res") === "OFFLINE");
     expect(rhevm.world.vm("web1").status).toBe("down");

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -47,7 +47,9 @@ export async function testClient(
   changes: Partial<RhevmSettings> & { readonly password?: string } = {},
 ): Promise<TestClient> {
   const { password = PASSWORD, ...settings } = changes;
-  const path = join(await mkdtemp(join(tmpdir(), "rhev-client-")), "password");
+  const folder = await mkdtemp(join(tmpdir(), "rhev-client-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "password");
   const setPassword = (text: string) => writeFile(path, `${text}\n`, { mode: 0o600 });
   await setPassword(password);
   const passwordSource = (): PasswordSource => ({ kind: "file", path });

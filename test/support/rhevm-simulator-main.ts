@@ -1,4 +1,5 @@
 import { copyFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { isReleaseName } from "./rhevm-simulator/release.ts";
 import { startRhevmSimulator } from "./rhevm-simulator/simulator.ts";
@@ -15,13 +16,16 @@ const USAGE = `usage: npm run rhevm-simulator -- [OPTION]...
   --ca-out FILE     where to put the certificate of the authority that signed the engine's
 `;
 
+function text(value: string): { type: "string"; default: string } {
+  return { type: "string", default: value };
+}
+
 /** A simulated engine by itself: prints one JSON line once it listens, and ends at SIGTERM or SIGINT. */
 async function main(): Promise<void> {
-  const text = (value: string) => ({ type: "string", default: value }) as const;
   const { values } = parseArgs({
     options: {
       port: text("0"),
-      host: text("127.0.0.1"),
+      host: { type: "string" },
       user: text("admin@internal"),
       password: text("secret"),
       vms: text("3"),
@@ -33,10 +37,11 @@ async function main(): Promise<void> {
   });
   if (!isReleaseName(values.release)) throw new Error(`no such release: ${values.release}`);
   const [vms, hosts] = [names("vm", countOf(values.vms)), names("host", countOf(values.hosts))];
-  const { host, user, password, release } = values;
+  const { user, password, release } = values;
+  const host = values.host === undefined ? {} : { host: values.host };
   const [port, speed] = [countOf(values.port), Number(values.speed)];
-  const simulator = await startRhevmSimulator({ port, host, user, password, release, vms, hosts, speed });
-  const caFile = values["ca-out"] ?? simulator.caFile;
+  const simulator = await startRhevmSimulator({ ...host, port, user, password, release, vms, hosts, speed });
+  const caFile = values["ca-out"] === undefined ? simulator.caFile : fromHere(values["ca-out"]);
   if (caFile !== simulator.caFile) await copyFile(simulator.caFile, caFile);
   const end = () => void simulator.stop().then(() => process.exit(0));
   process.once("SIGTERM", end).once("SIGINT", end);
@@ -53,6 +58,11 @@ async function main(): Promise<void> {
     fingerprint,
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** npm runs its scripts in the repository's folder, and says where it was called. */
+function fromHere(file: string): string {
+  return resolve(process.env["INIT_CWD"] ?? ".", file);
 }
 
 function names(kind: string, count: number): string[] {

@@ -14,6 +14,8 @@ export interface ClusterMember {
   isLocal(resource: string, attribute: string): boolean;
   /** Gives this system a value of its own, the one it has now. */
   makeLocal(resource: string, attribute: string): void;
+  /** Brings a resource online; returns at once. */
+  requestOnline(resource: string): void;
   /** A migration towards this system began: look at the interval of an ONLINE resource for a while. */
   awaitArrival(resource: string): void;
 }
@@ -31,6 +33,12 @@ export interface ActionResult {
 export class ClusterStates {
   /** Tells of each state that was set, also of the same one again, before whoever set it goes on. */
   readonly events = new EventEmitter<{ state: [system: string, resource: string, state: string] }>();
+  /** States of systems that are not RUNNING, as FAULTED, whether or not a stand-in runs for them. */
+  readonly systemStates = new Map<string, string>();
+  /** States of this cluster and remote ones, as `haclus -state` tells them. */
+  readonly clusterStates = new Map<string, string>();
+  /** Attributes of this cluster, as UseFence. */
+  readonly clusterValues = new Map<string, string>();
   readonly #states = new Map<string, Map<string, string>>();
   readonly #members = new Map<string, ClusterMember>();
   readonly #lastOnline = new Map<string, string>();

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { DEFAULT_TAIL, type TailEncoding } from "./arguments.ts";
 import { readConfiguration } from "./cf-file.ts";
 import { type CfConfiguration, flatten } from "./cf-values.ts";
+import { runHaclus, runHasys } from "./cluster-commands.ts";
 import { type ActionResult, type ClusterMember, ClusterStates } from "./cluster-states.ts";
 import type { Phase } from "./decisions.ts";
 import { EngineLog, type EngineLogEntry } from "./engine-log.ts";
@@ -177,6 +178,10 @@ export class EngineStandIn implements ClusterMember {
     void this.#loops.get(resource)?.probe();
   }
 
+  requestOnline(resource: string): void {
+    void this.#loops.get(resource)?.online();
+  }
+
   awaitArrival(resource: string): void {
     this.#loops.get(resource)?.awaitArrival();
   }
@@ -276,7 +281,16 @@ export class EngineStandIn implements ClusterMember {
       settings: this.#settings,
       groups: this.#groups,
     };
-    return program === "hagrp" ? runHagrp(argv, host) : runHares(argv, host);
+    switch (program) {
+      case "hagrp":
+        return runHagrp(argv, host);
+      case "hasys":
+        return Promise.resolve(runHasys(argv, host));
+      case "haclus":
+        return Promise.resolve(runHaclus(argv, host));
+      default:
+        return runHares(argv, host);
+    }
   }
 
   #loop(resource: string): ResourceLoop {

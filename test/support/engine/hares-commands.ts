@@ -55,14 +55,25 @@ export async function runHares(argv: readonly string[], host: HaresHost): Promis
   }
 }
 
-/** Does what a command line of `hagrp` asks for. Source: public scripts that read SystemList. */
+/** Does what a command line of `hagrp` asks for. Source: manual page hagrp(1M), and public scripts. */
 export async function runHagrp(argv: readonly string[], host: HaresHost): Promise<HaresReply> {
-  const [command = "", name = "", attribute = ""] = argv;
-  if (command !== "-value" || attribute !== "SystemList")
-    return failed(MESSAGE.other, `hagrp ${argv.join(" ")}: the stand-in does not know this command`);
+  const [command = "", ...rest] = argv;
+  const { words, options } = optionsOf(rest, ["-sys", "-checkpartial"]);
+  const [name = "", attribute = ""] = words.filter((word) => word !== "-nopre");
   const group = host.groups.get(name);
-  if (group === undefined) return failed(MESSAGE.noGroup, `Group ${name} does not exist`);
-  return printed(`${group.systems.map((system, priority) => `${system} ${priority}`).join(" ")}\n`);
+  const system = options.get("-sys")?.[0];
+  if (command === "-value" && attribute === "SystemList") {
+    if (group === undefined) return noGroup(name);
+    return printed(`${group.systems.map((one, priority) => `${one} ${priority}`).join(" ")}\n`);
+  }
+  // with its trigger, which only a whole engine runs, it is not known here
+  if (command !== "-online" || !rest.includes("-nopre") || system === undefined)
+    return failed(MESSAGE.other, `hagrp ${argv.join(" ")}: the stand-in does not know this command`);
+  if (group === undefined) return noGroup(name);
+  const member = host.states.member(system);
+  if (member === undefined) return noSystem(system);
+  for (const one of host.settings.values()) if (one.group === name) member.requestOnline(one.name);
+  return printed("");
 }
 
 function probe(args: readonly string[], host: HaresHost): HaresReply {
@@ -217,13 +228,18 @@ function displayRows(settings: ResourceSettings, host: HaresHost): string[] {
   ];
 }
 
-/** The conditional `Type=NAME` is the only one the stand-in knows. */
+/** The conditionals `Type=NAME` and `Group=NAME` are the only ones the stand-in knows; all have to hold. */
 function list(args: readonly string[], host: HaresHost): HaresReply {
-  const [condition] = optionsOf(args, []).words;
-  const type = condition === undefined ? undefined : /^Type=(\w+)$/.exec(condition)?.[1];
-  if (condition !== undefined && type === undefined)
-    return failed(MESSAGE.other, `hares -list ${condition}: the stand-in does not know this`);
-  const names = [...host.settings.values()].filter((one) => type === undefined || one.type.name === type);
+  const conditions = optionsOf(args, []).words.map((text) => ({
+    text,
+    parts: /^(Type|Group)=(\w+)$/.exec(text),
+  }));
+  const strange = conditions.find(({ parts }) => parts === null);
+  if (strange !== undefined)
+    return failed(MESSAGE.other, `hares -list ${strange.text}: the stand-in does not know this`);
+  const names = [...host.settings.values()].filter((one) =>
+    conditions.every(({ parts }) => (parts?.[1] === "Type" ? one.type.name : one.group) === parts?.[2]),
+  );
   const rows = names.flatMap(({ name }) => host.states.of(name).map(([system]) => `${name} ${system}`));
   return printed([...rows, ""].join("\n"));
 }
@@ -265,6 +281,10 @@ function failed(id: number, text: string): HaresReply {
 
 function noResource(name: string): HaresReply {
   return failed(MESSAGE.noResource, `Resource ${name} does not exist`);
+}
+
+function noGroup(name: string): HaresReply {
+  return failed(MESSAGE.noGroup, `Group ${name} does not exist`);
 }
 
 function noSystem(name: string): HaresReply {

@@ -15,9 +15,9 @@ export type HaresFault =
     };
 
 /** The commands that the stand-in has: one executable under each name. */
-const PROGRAMS = ["hares", "hagrp"];
+const PROGRAMS = ["hares", "hagrp", "hasys", "haclus"];
 
-/** Answers the executables `hares` and `hagrp` that it puts into a folder. */
+/** Answers the executables `hares`, `hagrp`, `hasys` and `haclus` that it puts into a folder. */
 export class HaresServer {
   readonly #run: (program: string, argv: readonly string[]) => Promise<HaresReply>;
   readonly #onCall: (argv: readonly string[]) => void;

@@ -10,6 +10,7 @@ import { FakeEngine } from "./fake-engine.ts";
 import { FakePlatform } from "./fake-platform.ts";
 import { MemoryMigrations } from "./memory-migrations.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { NO_DEV_SCANS } from "./no-dev-scans.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { requestArguments } from "./resources.ts";
 
@@ -34,6 +35,7 @@ export class DispatcherHost {
   readonly told: string[] = [];
   /** Guests that an operation had looked at. */
   readonly looked: string[] = [];
+  devScans = NO_DEV_SCANS;
   #book = new ResourceBook(this.store, this.log);
   #facts = this.#newFacts();
   #dispatcher = this.#newDispatcher();
@@ -98,6 +100,7 @@ export class DispatcherHost {
       passwords: new EncryptedPasswords(this.engine, this.#book),
       look: (guest: string) => void this.looked.push(guest),
       told: (resource: string, code: number) => void this.told.push(`${resource} ${code}`),
+      devScans: this.devScans,
     };
     return new Dispatcher(parts, this.log, new AbortController().signal);
   }

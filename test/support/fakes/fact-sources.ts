@@ -1,5 +1,5 @@
 import type { FactSources } from "../../../daemon/answer-facts.ts";
-import { Arrivals } from "../../../daemon/arrivals.ts";
+import { ARRIVAL_MS, Arrivals } from "../../../daemon/arrivals.ts";
 import { MigrationBook } from "../../../daemon/migration-book.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { Log } from "../../../src/log.ts";
@@ -20,6 +20,6 @@ export function factSources(parts: FactSourcesParts): FactSources {
   const signal = parts.signal ?? new AbortController().signal;
   return {
     migrations: new MigrationBook(store, "this boot", log),
-    arrivals: new Arrivals({ engine, onOver, log }, signal),
+    arrivals: new Arrivals({ engine, atMostMs: () => ARRIVAL_MS.kvm, onOver, log }, signal),
   };
 }

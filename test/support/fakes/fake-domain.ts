@@ -85,6 +85,8 @@ export class FakeDomain {
   isTransient = false;
   /** What its job's statistics say beside the operation. */
   figures: ReadonlyMap<string, unknown> = new Map();
+  /** When its migration began, milliseconds since 1970. */
+  jobBeganAt = 0;
   /** The downtime that was set for its migration. */
   maxDowntimeMs: number | undefined;
   /** Its migration was turned to post-copy. */

@@ -11,6 +11,10 @@ export class FakeEngine implements Engine {
   readonly elsewhere = new Map<string, readonly string[]>();
   /** `web1_res ResyncVMCfg 0`: values that were set for this system. */
   readonly modified: string[] = [];
+  /** States of systems and clusters, and attributes of this cluster. */
+  readonly systems = new Map<string, string>();
+  readonly clusters = new Map<string, string>();
+  readonly clusterValues = new Map<string, string>();
   whereLast: LastOnline = { kind: "here" };
   /** How often it was asked where a resource is ONLINE. */
   asked = 0;
@@ -48,5 +52,18 @@ export class FakeEngine implements Engine {
   async modifyHere(resource: string, attribute: string, value: string): Promise<void> {
     this.modified.push(`${resource} ${attribute} ${value}`);
     if (this.trouble !== undefined) throw this.trouble;
+  }
+
+  systemStates(): Promise<ReadonlyMap<string, string>> {
+    return this.trouble === undefined ? Promise.resolve(this.systems) : Promise.reject(this.trouble);
+  }
+
+  clusterStates(): Promise<ReadonlyMap<string, string>> {
+    return this.trouble === undefined ? Promise.resolve(this.clusters) : Promise.reject(this.trouble);
+  }
+
+  clusterValue(attribute: string): Promise<string> {
+    if (this.trouble !== undefined) return Promise.reject(this.trouble);
+    return Promise.resolve(this.clusterValues.get(attribute) ?? "");
   }
 }

@@ -16,7 +16,7 @@ interface JobStatistics {
  *
  * @throws {LibvirtError} 84 on the target of a migration
  */
-export async function jobStatistics({ figures, job }: FakeDomain): Promise<JobStatistics> {
+export async function jobStatistics({ figures, job, jobBeganAt }: FakeDomain): Promise<JobStatistics> {
   if (job === "silent") return new Promise(() => undefined);
   if (job === "refused") {
     throw libvirtError(
@@ -29,5 +29,9 @@ export async function jobStatistics({ figures, job }: FakeDomain): Promise<JobSt
     throw libvirtError("getJobStats", ERROR_CODE.OPERATION_TIMEOUT, "cannot acquire state change lock");
   if (job === "ended") throw invalid("getJobStats", "domain is not running");
   if (job === "none") return { type: 0, params: new Map() };
-  return { type: 2, params: new Map([["operation", OPERATION[job]], ...figures]) };
+  const elapsed = BigInt(Date.now() - jobBeganAt);
+  return {
+    type: 2,
+    params: new Map<string, unknown>([["operation", OPERATION[job]], ["time_elapsed", elapsed], ...figures]),
+  };
 }

@@ -170,6 +170,7 @@ export class FakeLibvirtd {
     if (!domain.isActive) throw invalid("migratePerform3Params", "domain is not running");
     const aborted = new AbortController();
     domain.job = "outgoing";
+    domain.jobBeganAt = Date.now();
     domain.abortJob = () => aborted.abort();
     try {
       await this.onMigrate(domain, asked.destinationUri, aborted.signal);

@@ -2,7 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
-import type { MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
+import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
 import type { PayloadFile } from "../../../src/payload-file.ts";
 import type {
   AgentAnswer,
@@ -13,6 +13,7 @@ import type {
   PlatformEvents,
   Prepared,
   Reading,
+  RecalledGuest,
   StopBudget,
 } from "../../../src/platform.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
@@ -37,6 +38,7 @@ export interface Deeds {
   proveStopped(guest: string, signal: AbortSignal): Promise<void>;
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd>;
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined>;
+  abortOverdue(guest: string, known: Whereabouts & { readonly asked: AskedMigration }): Promise<boolean>;
   refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void>;
   askAgent(guest: string, question: AgentQuestion, signal: AbortSignal): Promise<AgentAnswer>;
   resumeStalled(guest: string, signal: AbortSignal): Promise<boolean>;
@@ -183,6 +185,14 @@ export class FakePlatform implements Platform {
     return { kind: "stayed", why: "told by the test" };
   }
 
+  async abortOverdue(
+    guest: string,
+    known: Whereabouts & { readonly asked: AskedMigration },
+  ): Promise<boolean> {
+    this.calls.push(`abortOverdue ${guest}`);
+    return this.deeds.abortOverdue?.(guest, known) ?? true;
+  }
+
   async refuseIfElsewhere(guest: string, signal: AbortSignal): Promise<void> {
     this.calls.push(`refuseIfElsewhere ${guest}`);
     await this.deeds.refuseIfElsewhere?.(guest, signal);
@@ -207,7 +217,7 @@ export class FakePlatform implements Platform {
     return this.findings;
   }
 
-  recall(guest: string, uuid: string | undefined): void {
+  recall(guest: string, { uuid }: RecalledGuest): void {
     this.calls.push(`recall ${guest} ${uuid ?? "without UUID"}`);
   }
 

@@ -13,6 +13,7 @@ import type { Platform } from "../../../src/platform.ts";
 import { factSources } from "./fact-sources.ts";
 import { MemoryMigrations } from "./memory-migrations.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { NO_DEV_SCANS } from "./no-dev-scans.ts";
 
 const intervalMs = () => 5000;
 
@@ -93,7 +94,8 @@ export class ModelDaemon {
     const queue = new GuestQueue();
     const systems = { own: () => "node1", siteOf: () => undefined };
     const passwords = new EncryptedPasswords(engine, book);
-    const parts = { platform, book, ...facts, engine, queue, systems, passwords, look, told };
+    const devScans = NO_DEV_SCANS;
+    const parts = { platform, book, ...facts, engine, queue, systems, passwords, look, told, devScans };
     const dispatcher = new Dispatcher(parts, log, signal);
     await Promise.all([book.load(), migrations.load()]);
     void follower.run(signal);

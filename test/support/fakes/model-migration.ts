@@ -44,6 +44,8 @@ export class ModelMigration {
   readonly #guest: ModelledGuest;
   #stage: "none" | "transfer" | "handed over" | "receives" = "none";
   #migrations = 0;
+  /** Of the migration that was asked for with a plan. */
+  #abort: AbortController | undefined;
 
   constructor(course: MigrationCourse, guest: ModelledGuest) {
     this.#course = course;
@@ -101,15 +103,25 @@ export class ModelMigration {
     throwIfAborted(signal);
     this.#refuse();
     const abort = new AbortController();
+    this.#abort = abort;
     const timer = setTimeout(() => abort.abort(), plan.abortAfterMs);
     const given = new AbortController();
     const follow = () => (hasCode(signal.reason, "CANCELLED") ? abort : given).abort();
     signal.addEventListener("abort", follow, { once: true });
-    await Promise.race([this.send(abort.signal), pause(3_600_000, given.signal)]);
+    const sent = this.send(abort.signal).finally(() => {
+      if (this.#abort === abort) this.#abort = undefined;
+    });
+    await Promise.race([sent, pause(3_600_000, given.signal)]);
     clearTimeout(timer);
     signal.removeEventListener("abort", follow);
     if (given.signal.aborted) throwIfAborted(signal);
     return this.whereIs() ?? { kind: "doubtful", why: "it goes on" };
+  }
+
+  /** See Platform.abortOverdue. */
+  abort(): boolean {
+    this.#abort?.abort();
+    return this.#abort !== undefined;
   }
 
   /** What both ends say; undefined while it migrates. */

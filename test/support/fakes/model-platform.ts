@@ -210,6 +210,10 @@ export class ModelPlatform implements Platform {
     return this.migration.whereIs();
   }
 
+  async abortOverdue(): Promise<boolean> {
+    return this.migration.abort();
+  }
+
   async refuseIfElsewhere(_guest: string, signal: AbortSignal): Promise<void> {
     await this.#reach(signal);
     const { isPeerAway, livesThere } = this.migration;

@@ -2,20 +2,20 @@ import { startAttentive } from "../lab/boot-sector.ts";
 import type { GuestFiles } from "../lab/guest-files.ts";
 import type { GuestOptions } from "../lab/guest-xml.ts";
 import type { Host } from "./host.ts";
-import { MONITOR, Resource } from "./resource.ts";
+import { type AttributeValues, MONITOR, Resource } from "./resource.ts";
 
 /** How a guest of knownGuest() differs from a plain one. */
 export interface KnownOptions {
   readonly guest?: Partial<GuestOptions>;
   /** Attributes of the resource beside GuestName. */
-  readonly attributes?: Readonly<Record<string, string>>;
+  readonly attributes?: AttributeValues;
 }
 
 /** A resource that the engine has opened, named as its guest. */
 export async function openedResource(
   host: Host,
   name: string,
-  attributes: Readonly<Record<string, string>> = {},
+  attributes: AttributeValues = {},
 ): Promise<Resource> {
   const resource = new Resource(host, name, { GuestName: name, ...attributes });
   await resource.open();

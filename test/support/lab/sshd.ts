@@ -7,7 +7,7 @@ import { run } from "./run.ts";
 import { until } from "./until.ts";
 
 /** What the shell on the other side finds, besides those that are to be found or not: what libvirt's relay uses. */
-const TOOLS = ["sh", "grep"] as const;
+const TOOLS = ["sh", "grep", "which"] as const;
 
 /** A program that may join ssh to libvirtd's socket. */
 export type Relay = "virt-ssh-helper" | "nc" | "socat";

@@ -21,7 +21,7 @@ export function actionDocument(
     view.release.hasJobs && end === "complete"
       ? [node("job", { href: `${view.root}/jobs/${job}`, id: job })]
       : [];
-  const content = [...asked.filter(({ name }) => name !== "status"), ...added, ...jobs, ...status(view, end)];
+  const content = [...asked.filter(({ name }) => name !== "status"), ...jobs, ...status(view, end), ...added];
   const sorted = view.version === 3 ? content : content.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return group("action", sorted);
 }

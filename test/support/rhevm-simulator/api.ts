@@ -90,7 +90,7 @@ function documentOf(
     case "datacenters":
       return write(site.dataCenters, (dataCenter) => dataCenterDocument(view, dataCenter));
     case "storagedomains":
-      return write(site.storageDomains, (domain) => storageDomainDocument(view, domain, false));
+      return write(site.storageDomains, (domain) => storageDomainDocument(view, domain));
     case "events": {
       const event = site.events.all.find((candidate) => String(candidate.id) === id);
       return event === undefined ? undefined : eventDocument(view, event);
@@ -102,6 +102,7 @@ function documentOf(
 function partReply(call: ApiCall, collection: CollectionName, id: string, part: string): HttpReply {
   const { site, view } = call;
   if (collection !== "datacenters") return htmlReply(404, "Not Found");
+  const dataCenter = site.dataCenter(id);
   const isIn = (thing: { readonly dataCenterId: string }) => thing.dataCenterId === id;
   switch (part) {
     case "storagedomains": {
@@ -111,7 +112,7 @@ function partReply(call: ApiCall, collection: CollectionName, id: string, part: 
         200,
         group(
           "storage_domains",
-          domains.map((domain) => storageDomainDocument(view, domain, true)),
+          domains.map((domain) => storageDomainDocument(view, domain, dataCenter)),
         ),
       );
     }
@@ -132,18 +133,17 @@ function partReply(call: ApiCall, collection: CollectionName, id: string, part: 
 }
 
 /** The document of a PUT or POST; else the answer that says what is wrong with it. */
-async function sentDocument(call: ApiCall): Promise<XmlNode | HttpReply> {
+async function sentDocument(call: ApiCall, name: "vm" | "action"): Promise<XmlNode | HttpReply> {
   if (!(headerOf(call.request, "content-type") ?? "").includes("xml")) {
     return htmlReply(415, "Unsupported Media Type");
   }
   const document = await readDocument(call.request.body);
-  return (
-    document ?? faultReply(call, 400, "Request syntactically incorrect.", "The document cannot be read.")
-  );
+  if (document?.name === name) return document;
+  return faultReply(call, 400, "Request syntactically incorrect.", "The document cannot be read.");
 }
 
 async function update(call: ApiCall, vm: Vm): Promise<HttpReply> {
-  const document = await sentDocument(call);
+  const document = await sentDocument(call, "vm");
   if (!("name" in document)) return document;
   try {
     checkMayAct(call);
@@ -160,7 +160,7 @@ async function update(call: ApiCall, vm: Vm): Promise<HttpReply> {
 async function act(call: ApiCall, collection: CollectionName, id: string, verb: string): Promise<HttpReply> {
   const { view, site, user, target } = call;
   const verbs = collection === "vms" ? vmVerbs(view) : collection === "hosts" ? hostVerbs(view) : [];
-  const action = await sentDocument(call);
+  const action = await sentDocument(call, "action");
   if (!("name" in action)) return action;
   const order = { action, by: user.name, version: view.version };
   const onVm = verbs.includes(verb) && collection === "vms" ? VM_ACTIONS[verb] : undefined;

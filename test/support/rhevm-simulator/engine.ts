@@ -16,8 +16,12 @@ export interface EngineParts {
   readonly caPem: string;
 }
 
+/** Longest line that the web server takes. Source: LimitRequestLine of httpd. */
+const URL_LIMIT = 8190;
+
 /** Answers a request as the engine and the web server before it do. */
 export async function serve(request: HttpRequest, { site, logins, caPem }: EngineParts): Promise<HttpReply> {
+  if (request.url.length > URL_LIMIT) return htmlReply(414, "Request-URI Too Long");
   if (site.isAway) return unavailableReply();
   const { release } = site;
   const service = serveService(request, { release, logins, caPem });

@@ -20,7 +20,7 @@ export interface EngineEvent {
 }
 
 /** Numbers and severities of the events that are simulated. Source: AuditLogType and its severities, ovirt-engine. */
-export const EVENTS = {
+const EVENTS = {
   hostNonResponsive: { code: 12, severity: "error" },
   hostDetected: { code: 13, severity: "normal" },
   hostMaintenance: { code: 15, severity: "normal" },

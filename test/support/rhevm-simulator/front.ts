@@ -7,6 +7,8 @@ import { replyInstead, spoiled } from "./spoiled-reply.ts";
 
 /** A request that came, and what was answered. */
 export interface SeenRequest extends HttpRequest {
+  /** When it came, as performance.now() tells it. */
+  readonly at: number;
   /** undefined while there is no answer, or when there never was one. */
   status: number | undefined;
   readonly fault: Fault | undefined;
@@ -34,7 +36,7 @@ export async function handle(
   const body = method === "GET" ? "" : await readBody(incoming);
   const asked: HttpRequest = { method, url: incoming.url ?? "", headers: incoming.headers, body };
   const fault = front.faults.take(asked);
-  const seen: SeenRequest = { ...asked, status: undefined, fault };
+  const seen: SeenRequest = { ...asked, at: performance.now(), status: undefined, fault };
   front.seen.push(seen);
   if (fault === "hang") return;
   if (fault === "reset") {

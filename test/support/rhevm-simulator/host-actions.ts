@@ -9,7 +9,7 @@ import { migrationTargets } from "./vm-migration.ts";
 import { childText, group, leaf, type XmlNode } from "./xml-node.ts";
 
 /** What a host's action adds to the answer; a failure that is still answered with 200 says why. */
-export interface HostOutcome {
+interface HostOutcome {
   readonly added: readonly XmlNode[];
   readonly failure?: string;
 }

@@ -1,6 +1,6 @@
 import type { Inventory } from "./inventory.ts";
 import type { Host, HostStatus, Vm, VmStatus } from "./model.ts";
-import { settleSpm } from "./spm.ts";
+import { dropRole, settleSpm } from "./spm.ts";
 import { type Actor, endGently, restartIfHighlyAvailable, toDown } from "./vm-life.ts";
 import { beginMigration, migrationTargets } from "./vm-migration.ts";
 
@@ -11,12 +11,16 @@ export function moveHost(site: Inventory, host: Host, status: HostStatus): void 
   settleSpm(site, site.dataCenterOf(host));
 }
 
-/** up -> preparing_for_maintenance -> maintenance, once its VMs have migrated away. */
+/**
+ * up -> preparing_for_maintenance -> maintenance, once its VMs have migrated away. One that cannot leaves the host where
+ * it is, until somebody activates it again.
+ */
 export function deactivate(site: Inventory, host: Host, by: Actor): void {
   moveHost(site, host, "preparing_for_maintenance");
   for (const vm of site.vmsOn(host)) {
     const [target] = migrationTargets(site, vm);
-    if (target !== undefined && vm.status !== "migrating") beginMigration(site, vm, target, undefined, false);
+    const isMovable = vm.status === "up" || vm.status === "powering_up";
+    if (target !== undefined && isMovable) beginMigration(site, vm, target, undefined, false);
   }
   const look = () => {
     if (site.vmsOn(host).length > 0) {
@@ -73,34 +77,37 @@ function reportTruth(site: Inventory, host: Host, vm: Vm): void {
   }
 }
 
-/** up -> connecting -> non_responsive, and its VMs unknown; until then they keep the state that was seen last. */
+/**
+ * up -> connecting -> non_responsive, and its VMs unknown; until then they keep the state that was seen last. A host with
+ * power management is then restarted by the engine itself.
+ */
 export function lose(site: Inventory, host: Host): void {
   const { graceMs, graceForVmMs, graceForSpmMs } = site.delays;
   const vms = site.vmsOn(host).length;
   const forSpm = host.spm === "none" ? 0 : graceForSpmMs;
   moveHost(site, host, "connecting");
-  const gone = () => {
-    moveHost(site, host, "non_responsive");
-    site.events.add("hostNonResponsive", `Host ${host.name} is non responsive.`, { host: host.id });
-    for (const vm of site.vmsOn(host)) {
-      site.moveVm(vm, "unknown");
-      site.events.add("vmUnknown", `VM ${vm.name} was set to the Unknown status.`, {
-        vm: vm.id,
-        host: host.id,
-      });
-    }
-  };
   for (const vm of site.vmsOn(host)) site.sequences.cancel(vm.id); // nobody hears how it goes on
-  site.begin(host.id, [{ afterMs: graceMs + vms * graceForVmMs + forSpm, run: gone }]);
+  site.begin(host.id, [{ afterMs: graceMs + vms * graceForVmMs + forSpm, run: () => giveUp(site, host) }]);
+}
+
+function giveUp(site: Inventory, host: Host): void {
+  moveHost(site, host, "non_responsive");
+  site.events.add("hostNonResponsive", `Host ${host.name} is non responsive.`, { host: host.id });
+  for (const vm of site.vmsOn(host)) {
+    site.moveVm(vm, "unknown");
+    site.events.add("vmUnknown", `VM ${vm.name} was set to the Unknown status.`, {
+      vm: vm.id,
+      host: host.id,
+    });
+  }
+  const hasProxy = site.hosts.some(({ status }) => status === "up");
+  if (host.powerManagement === "works" && hasProxy) powerCycle(site, host);
 }
 
 /** The engine takes a host for dead: its VMs are down, its SPM role is free. Nothing is done to the host itself. */
 export function declareDead(site: Inventory, host: Host): void {
   site.events.add("manualFence", `Manual fence for host ${host.name} was started.`, { host: host.id });
-  if (host.spm !== "none") {
-    host.spm = "none";
-    settleSpm(site, site.dataCenterOf(host));
-  }
+  if (host.spm !== "none") dropRole(site, host);
   for (const vm of site.vmsOn(host)) {
     const aliveOn = [...vm.aliveOn];
     endAfterReboot(site, host, vm);

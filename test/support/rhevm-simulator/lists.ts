@@ -140,7 +140,7 @@ function storageCollection({ site, view }: ApiCall): Collection<Inventory["stora
       status,
       datacenter: site.dataCenter(dataCenterId).name,
     }),
-    documentOf: (domain) => storageDomainDocument(view, domain, false),
+    documentOf: (domain) => storageDomainDocument(view, domain),
   };
 }
 

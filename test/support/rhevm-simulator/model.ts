@@ -46,7 +46,7 @@ export type DataCenterStatus =
   | "contend";
 
 /** A host's part in its data centre's storage. */
-export type SpmStatus = "none" | "contending" | "spm";
+type SpmStatus = "none" | "contending" | "spm";
 
 /** What can be looked up by its id, and has a name. */
 export interface Named {

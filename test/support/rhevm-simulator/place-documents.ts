@@ -33,13 +33,15 @@ export function dataCenterDocument(view: View, dataCenter: DataCenter): XmlNode 
 }
 
 /** A storage domain; its state is shown under its data centre, or when it belongs to none. */
-export function storageDomainDocument(view: View, domain: StorageDomain, isInDataCenter: boolean): XmlNode {
-  const place = isInDataCenter ? `${view.root}/datacenters/${domain.dataCenterId}` : view.root;
-  const isShown = isInDataCenter || domain.status === "unattached";
+export function storageDomainDocument(view: View, domain: StorageDomain, dataCenter?: DataCenter): XmlNode {
+  const place = dataCenter === undefined ? view.root : `${view.root}/datacenters/${dataCenter.id}`;
+  const isShown = dataCenter !== undefined || domain.status === "unattached";
+  // without an SPM nobody tells the engine of them
+  const isKnown = dataCenter?.status !== "problematic" && dataCenter?.status !== "not_operational";
   return node("storage_domain", { href: `${place}/storagedomains/${domain.id}`, id: domain.id }, [
     leaf("name", domain.name),
     leaf("master", domain.isMaster),
-    ...(isShown ? status(view, domain.status) : []),
+    ...(isShown ? status(view, isKnown ? domain.status : "unknown") : []),
     group("storage", [
       leaf("address", "storage.example.com"),
       leaf("path", `/export/${domain.name}`),

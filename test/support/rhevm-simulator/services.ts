@@ -1,6 +1,7 @@
 import { type HttpReply, type HttpRequest, headerOf, textReply } from "./http-message.ts";
 import type { Logins } from "./logins.ts";
 import type { Release } from "./release.ts";
+import { cutAt } from "./target.ts";
 
 /** What the engine offers beside its API, without a login. */
 export interface Services {
@@ -19,7 +20,7 @@ export function serveService(
   request: HttpRequest,
   { release, logins, caPem }: Services,
 ): HttpReply | undefined {
-  const [path = "", query = ""] = request.url.split("?", 2);
+  const [path, query] = cutAt(request.url, "?");
   if (path === release.caPath) return caReply(release, query, caPem);
   if (release.major > 3 && path === HEALTH_PATH) return textReply(200, "DB Up!Welcome to Health Status!");
   if (!release.hasOauth) return undefined;

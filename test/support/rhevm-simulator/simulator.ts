@@ -5,30 +5,18 @@ import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CertificateOptions, makeAuthority } from "../lab/certificates.ts";
-import { SimulatedClock } from "./clock.ts";
-import { type Delays, USUAL_DELAYS } from "./delays.ts";
 import { Faults } from "./faults.ts";
 import { handle, type SeenRequest } from "./front.ts";
 import { Logins, type User } from "./logins.ts";
-import { RELEASES, type ReleaseName } from "./release.ts";
-import { World } from "./world.ts";
+import { administrator, makeWorld, type SiteOptions } from "./site.ts";
+import type { World } from "./world.ts";
 
-/** What a simulated engine is. Everything has a default. */
-export interface SimulatorOptions {
-  /** 4.3 when left out. */
-  readonly release?: ReleaseName;
+/** What a simulated engine is, and where it listens. Everything has a default. */
+export interface SimulatorOptions extends SiteOptions {
   /** Address to listen on. */
   readonly host?: string;
   /** 0: any free one. */
   readonly port?: number;
-  /** The administrator, with profile: `admin@internal`. */
-  readonly user?: string;
-  readonly password?: string;
-  /** Hosts of cluster Default, all up; the first is the SPM. */
-  readonly hosts?: readonly string[];
-  /** VMs of cluster Default, all down. */
-  readonly vms?: readonly string[];
-  readonly delays?: Partial<Delays>;
   /** How many simulated seconds a real one has; 0: time passes by `world.clock.advance` only. */
   readonly speed?: number;
   /** What the certificate says; `localhost` and 127.0.0.1 when left out. */
@@ -51,7 +39,11 @@ export interface RhevmSimulator {
   readonly faults: Faults;
   /** All requests since the start, as they came. A test may empty it. */
   readonly requests: SeenRequest[];
-  /** Ends it, and all connections. */
+  /** Ends all connections and takes no new ones: they are refused. */
+  readonly close: () => Promise<void>;
+  /** Takes connections again, at the same port. */
+  readonly reopen: () => Promise<void>;
+  /** Ends it for good, and all connections. */
   readonly stop: () => Promise<void>;
 }
 
@@ -72,10 +64,16 @@ export async function startRhevmSimulator(options: SimulatorOptions = {}): Promi
   const server = createServer({ cert, key }, (incoming, response) => {
     handle(front, incoming, response).catch(() => response.destroy()); // the client has gone
   });
-  const port = await listen(server, options);
+  const address = options.host ?? "127.0.0.1";
+  const port = await listen(server, address, options.port ?? 0);
+  const close = async () => {
+    if (!server.listening) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
   const stopTime = options.speed ? world.clock.followRealTime(options.speed) : () => {};
   return {
-    url: `https://localhost:${port}`,
+    url: `https://${options.host ?? "localhost"}:${port}`,
     port,
     caFile: authority.cert,
     caPem,
@@ -85,34 +83,19 @@ export async function startRhevmSimulator(options: SimulatorOptions = {}): Promi
     logins,
     faults,
     requests,
+    close,
+    reopen: async () => {
+      await listen(server, address, port);
+    },
     stop: async () => {
       stopTime();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await close();
       await rm(folder, { recursive: true });
     },
   };
 }
 
-function makeWorld({
-  release = "4.3",
-  delays,
-  hosts = ["host1", "host2"],
-  vms = [],
-}: SimulatorOptions): World {
-  const world = new World(new SimulatedClock(Date.now()), RELEASES[release], { ...USUAL_DELAYS, ...delays });
-  world.addDataCenter("Default");
-  world.addCluster("Default", "Default");
-  for (const name of hosts) world.addHost(name);
-  for (const name of vms) world.addVm(name);
-  return world;
-}
-
-function administrator({ user = "admin@internal", password = "secret" }: SimulatorOptions): User {
-  return { name: user, password, isAdmin: true, ownVms: "all", mayAct: true };
-}
-
-async function listen(server: Server, { host = "127.0.0.1", port = 0 }: SimulatorOptions): Promise<number> {
+async function listen(server: Server, host: string, port: number): Promise<number> {
   server.listen(port, host);
   await once(server, "listening");
   const address = server.address();

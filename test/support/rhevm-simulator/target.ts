@@ -18,10 +18,8 @@ export interface Target {
 
 /** Finds what a URL asks for; undefined when its path is not below one of the release's roots. */
 export function targetOf(url: string, release: Release): Target | undefined {
-  const [path = "", query = ""] = url.split("?", 2);
-  const found = Object.entries(release.roots).find(
-    ([root]) => path === root || (/^[/;]/.test(path.slice(root.length)) && path.startsWith(root)),
-  );
+  const [path, query] = cutAt(url, "?");
+  const found = Object.entries(release.roots).find(([root]) => isBelow(path, root));
   if (found === undefined) return undefined;
   const [cookiePath, hrefRoot] = found;
   const matrix = new Map<string, string>();
@@ -41,13 +39,32 @@ export function targetOf(url: string, release: Release): Target | undefined {
   };
 }
 
+/** What stands before the first of these marks, and after it. */
+export function cutAt(text: string, mark: string): readonly [string, string] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** As it is when its percent signs mean nothing. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path.startsWith(root) && /^([/;]|$)/.test(path.slice(root.length));
+}
+
 function takeMatrix(segment: string, matrix: Map<string, string>): string {
   const [name = "", ...parameters] = segment.split(";");
   for (const parameter of parameters) {
-    const [key = "", value = ""] = parameter.split("=", 2);
-    matrix.set(decodeURIComponent(key), decodeURIComponent(value));
+    const [key, value] = cutAt(parameter, "=");
+    matrix.set(decoded(key), decoded(value));
   }
-  return decodeURIComponent(name);
+  return decoded(name);
 }
 
 /**

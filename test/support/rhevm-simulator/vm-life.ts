@@ -149,7 +149,7 @@ export function toDown(site: Inventory, vm: Vm, how: Exclude<Vm["lastEnd"], unde
   if (vm.hostId !== undefined) vm.aliveOn.delete(vm.hostId);
   if (vm.migrationTargetId !== undefined) vm.aliveOn.delete(vm.migrationTargetId);
   vm.lastEnd = how;
-  site.moveVm(vm, "down", undefined);
+  site.moveVm(vm, "down");
   vm.hostId = undefined;
 }
 

@@ -54,6 +54,7 @@ function render({ name, attributes, content }: XmlNode, indent: string): string 
 }
 
 function escaped(text: string): string {
+  if (!/[&<>"\r]/.test(text)) return text;
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

@@ -17,6 +17,7 @@ import type { KvmSettings } from "../../../src/kvm/settings.ts";
 import type { Log } from "../../../src/log.ts";
 import { factSources } from "../fakes/fact-sources.ts";
 import type { MemoryMigrations } from "../fakes/memory-migrations.ts";
+import { NO_DEV_SCANS } from "../fakes/no-dev-scans.ts";
 
 export interface ScenarioDaemonParts {
   readonly open: (signal: AbortSignal) => Promise<Hypervisor>;
@@ -56,15 +57,15 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
   const systems = { own: () => "node1", siteOf: () => undefined };
   const passwords = new EncryptedPasswords(engine, book);
   const dispatcher = new Dispatcher(
-    { platform, engine, book, ...facts, queue, systems, passwords, look, told },
+    { platform, engine, book, ...facts, queue, systems, passwords, look, told, devScans: NO_DEV_SCANS },
     log,
     ending.signal,
   );
   await Promise.all([book.load(), facts.migrations.load()]);
   for (const { registration } of book.all()) {
-    platform.recall(registration.attributes.guestName, registration.uuid);
+    platform.recall(registration.attributes.guestName, registration);
   }
-  for (const { guest, uuid } of facts.migrations.all()) platform.recall(guest, uuid);
+  for (const record of facts.migrations.all()) platform.recall(record.guest, record);
   void platform.run(ending.signal);
   void follower.run(ending.signal);
   void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(ending.signal);

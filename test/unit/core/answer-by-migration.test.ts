@@ -31,6 +31,14 @@ const STANDS_STILL = aReading({ state: online(100), active: true, migrating: tru
 
 const OFF_BEFORE = { state: OFFLINE, active: false } as const;
 
+const SPLIT = aReading({
+  state: INTENTIONAL_OFFLINE,
+  active: true,
+  migrating: true,
+  moved: "split",
+  uuid: UUID,
+});
+
 const RECEIVES = aReading({ active: true, migrating: true, uuid: UUID });
 
 const NOTHING = undefined;
@@ -59,6 +67,10 @@ describe("what a migration record makes of a reading", () => {
     ["moving", "running", MOVING, RUNS, NOTHING],
     ["moving", "standing still at the hand-over", MOVING, STANDS_STILL, NOTHING],
     ["moving", "off as migrated", MOVING, MIGRATED, NOTHING],
+    ["moving", "split by a post-copy that broke", MOVING, SPLIT, UNKNOWN],
+    ["doubtful", "split", DOUBTFUL, SPLIT, UNKNOWN],
+    // the target of somebody's migration may be well
+    ["stuck", "split", STUCK, SPLIT, NOTHING],
     ["moving", "off otherwise", MOVING, CRASHED, UNKNOWN],
     ["moving", "not defined here", MOVING, STOPPED, UNKNOWN],
     ["moving", "alive by its emulator alone", MOVING, BY_EMULATOR, UNKNOWN],
@@ -91,6 +103,30 @@ describe("what a migration record makes of a reading", () => {
     const told = answerByMigration(reading, { stopping: false, migration: record });
 
     expect(told?.reason).toMatch(words);
+  });
+});
+
+describe("a guest that left and of which an emulator ended here since", () => {
+  const ENDED = aReading({ uuid: UUID, endedHere: "shut off (crashed)" });
+  const lastAnswer = { state: online(100), active: true } as const;
+
+  it("is UNKNOWN until the other hosts are read, where the engine knows it as ONLINE here", () => {
+    const told = answerOf(ENDED, { stopping: false, lastAnswer, migration: LEFT });
+
+    expect(told.state).toEqual(UNKNOWN);
+    expect(told.reason).toMatch(/it left for node2, recorded at .*, and nothing proves yet/);
+  });
+
+  it("has left when it is proved to be elsewhere all the same", () => {
+    const migration = { ...LEFT, despite: "shut off (crashed)" };
+
+    expect(answerOf(ENDED, { stopping: false, lastAnswer, migration }).state).toEqual(INTENTIONAL_OFFLINE);
+  });
+
+  it.each([undefined, OFF_BEFORE])("has left where the engine knows of no guest here: %j", (last) => {
+    const told = answerOf(ENDED, { stopping: false, lastAnswer: last, migration: LEFT });
+
+    expect(told.state).toEqual(INTENTIONAL_OFFLINE);
   });
 });
 
@@ -183,7 +219,14 @@ const readings: fc.Arbitrary<Reading> = fc
     state: states,
     active: fc.constantFrom(true, false, undefined),
     migrating: fc.boolean(),
-    moved: fc.constantFrom("away" as const, "here" as const, "unclear" as const, "stuck" as const, undefined),
+    moved: fc.constantFrom(
+      "away" as const,
+      "here" as const,
+      "unclear" as const,
+      "stuck" as const,
+      "split" as const,
+      undefined,
+    ),
     source: fc.constantFrom("platform" as const, "emulator" as const),
   })
   .map((some) => aReading({ ...some, uuid: UUID }));

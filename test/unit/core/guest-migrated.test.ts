@@ -50,6 +50,16 @@ describe("the proof that a guest left", () => {
     expect(platform.count("whereIs")).toBe(0);
   });
 
+  it("is no record of a guest of which an emulator ended here since: another system must run it", async () => {
+    platform.readings.set("web1", { ...OFF, endedHere: "shut off (crashed)" });
+    const known = aRecord({ uuid: UUID, peer: "node2" });
+    found({ kind: "lost", why: "on neither" });
+    expect(await errorOf(ask(known))).toMatchObject({ code: "REFUSED" });
+    found({ kind: "moved", why: "node2: running", peer: "node2" });
+
+    expect(await ask(known)).toEqual({ uuid: UUID, peer: "node2", why: "node2: running" });
+  });
+
   it("is another system that runs it", async () => {
     found({ kind: "moved", why: "node3: running", peer: "node3" });
 

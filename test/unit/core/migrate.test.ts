@@ -65,10 +65,11 @@ describe("migrate", () => {
   it("hands the guest to the platform, and tells in the log what became of it", async () => {
     ends({ kind: "moved", why: "libvirt says it is done" }, (plan) => plan.onMoving("a UUID"));
     const moving: string[] = [];
-    const onMoving = async (uuid: string) => void moving.push(`${uuid} ${log.entries.length}`);
+    const onMoving = async (uuid: string, ms: number) =>
+      void moving.push(`${uuid} ${ms} ${log.entries.length}`);
 
     expect(await ask({ onMoving })).toEqual({ kind: "moved", why: "libvirt says it is done" });
-    expect(moving).toEqual(["a UUID 0"]);
+    expect(moving).toEqual(["a UUID 240000 0"]);
     expect(platform.calls).toEqual(["read web1", "migrate web1 node2"]);
     expect(log.entries).toMatchObject([
       { level: "info", message: "guest is being migrated", fields: { target: "node2" } },

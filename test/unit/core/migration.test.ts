@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isOutdated, speaksOf } from "../../../src/migration.ts";
+import { isContradicted, isOutdated, speaksOf } from "../../../src/migration.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
 import { aReading, RUNNING, STOPPED } from "../../support/fakes/fake-platform.ts";
 import { aRecord } from "../../support/fakes/memory-migrations.ts";
@@ -31,6 +31,31 @@ describe("a record of a guest that left, or was lost,", () => {
   ] as const)("is outdated by a guest %s: %#", (_what, reading, outdated) => {
     expect(isOutdated(aRecord({ kind: "left" }), reading)).toBe(outdated);
     expect(isOutdated(aRecord({ kind: "lost" }), reading)).toBe(outdated);
+  });
+});
+
+describe("a record of a guest that left", () => {
+  const ENDED = aReading({ endedHere: "shut off (crashed)", uuid: MINE });
+
+  it.each([
+    ["of which an emulator ended here", ENDED, true],
+    ["that is off, nobody knows how", STOPPED, false],
+    ["that is off as migrated", aReading({ moved: "away" }), false],
+    ["of another UUID", { ...ENDED, uuid: OTHER }, false],
+    ["that runs", RUNNING, false],
+  ] as const)("is contradicted by a guest %s: %#", (_what, reading, is) => {
+    expect(isContradicted(aRecord({ kind: "left", uuid: MINE }), reading)).toBe(is);
+  });
+
+  it("is contradicted by another end than the one it was proved despite", () => {
+    const record = aRecord({ kind: "left", uuid: MINE, despite: "shut off (crashed)" });
+
+    expect(isContradicted(record, ENDED)).toBe(false);
+    expect(isContradicted(record, { ...ENDED, endedHere: "shut off (shutdown)" })).toBe(true);
+  });
+
+  it.each(["moving", "stuck", "doubtful", "lost"] as const)("is the only kind that is: not %s", (kind) => {
+    expect(isContradicted(aRecord({ kind, uuid: MINE }), ENDED)).toBe(false);
   });
 });
 

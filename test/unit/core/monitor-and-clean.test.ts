@@ -14,11 +14,13 @@ const KNOWN: AnswerFacts = { stopping: false, lastAnswer: { state: online(100), 
 let platform: FakePlatform;
 let log: RecordingLog;
 let epoch: number;
+let onRefresh: () => void;
 
 beforeEach(() => {
   platform = new FakePlatform();
   log = new RecordingLog();
   epoch = 0;
+  onRefresh = () => undefined;
 });
 
 function ask(facts: AnswerFacts | (() => AnswerFacts) = KNOWN) {
@@ -29,6 +31,7 @@ function ask(facts: AnswerFacts | (() => AnswerFacts) = KNOWN) {
       platform,
       log,
       facts: typeof facts === "function" ? facts : () => facts,
+      refresh: async () => onRefresh(),
       note: () => Promise.resolve(),
       epoch: () => epoch,
       patienceMs: 30_000,
@@ -70,6 +73,17 @@ describe("monitor", () => {
 
     expect((await ask()).answer.state).toEqual(UNKNOWN);
     expect(log.messages("error")).toEqual(["monitor failed in a way nobody foresaw"]);
+  });
+
+  it("reads again what was overtaken while the facts were brought up to date", async () => {
+    platform.readings.set("web1", RUNNING);
+    onRefresh = () => {
+      if (epoch > 0) return;
+      epoch += 1;
+      platform.readings.set("web1", STOPPED);
+    };
+
+    expect((await ask()).reading).toEqual(STOPPED);
   });
 
   it("reads again what an event or the end of an operation has overtaken", async () => {

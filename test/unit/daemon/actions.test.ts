@@ -32,6 +32,24 @@ describe("actions", () => {
     });
   });
 
+  it("hand DevScan of a guest of RHEV-M to the scans, with its arguments", async () => {
+    const calls: string[] = [];
+    host.devScans = {
+      ask: ({ resource, args }) => {
+        calls.push(`${resource} ${args.join(" ")}`);
+        return Promise.resolve({ exitCode: 1, output: "DevScan failed (SPM): no" });
+      },
+    };
+    await host.restart();
+    const more = { RHEVMInfo: ["Enabled", "1", "URL", "https://rhevm.example.com"] };
+
+    expect(await host.act("DevScan", { more })).toEqual({
+      exitCode: 1,
+      output: "DevScan failed (SPM): no\n",
+    });
+    expect(calls).toEqual(["web1_res "]);
+  });
+
   it("refresh what is known of their resource, as every request does", async () => {
     await host.act("DevScan", { guest: "web7" });
 

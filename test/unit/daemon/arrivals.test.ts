@@ -31,7 +31,10 @@ beforeEach(() => {
   log = new RecordingLog();
   over = [];
   ending = new AbortController();
-  arrivals = new Arrivals({ engine, onOver: (resource) => void over.push(resource), log }, ending.signal);
+  arrivals = new Arrivals(
+    { engine, atMostMs: () => 10_000, onOver: (resource) => void over.push(resource), log },
+    ending.signal,
+  );
 });
 
 afterEach(async () => {
@@ -60,6 +63,43 @@ describe("a guest that comes by migration", () => {
     expect(over).toEqual(["vm1"]);
     expect(isArriving()).toBe(false);
     expect(log.messages("warn")).toEqual([]);
+  });
+
+  it("is told by a monitor that asks by itself, as soon as the engine has no other system ONLINE", async () => {
+    engine.elsewhere.set("vm1", ["node1"]);
+    isArriving();
+    await clock.advance(500);
+    await arrivals.hasten("vm1");
+    expect(isArriving()).toBe(true);
+
+    engine.elsewhere.delete("vm1");
+    const before = clock.now;
+    await arrivals.hasten("vm1");
+
+    expect(isArriving()).toBe(false);
+    expect(clock.now).toBe(before);
+    await clock.advance(1000);
+    expect(over).toEqual(["vm1"]);
+    expect(log.messages("warn")).toEqual([]);
+  });
+
+  it("keeps a monitor for a second at most when the engine hangs", async () => {
+    engine.hangs = true;
+    isArriving();
+    await clock.until(arrivals.hasten("vm1"));
+
+    expect(clock.now).toBe(1000);
+    expect(isArriving()).toBe(true);
+  });
+
+  it("asks nothing for a monitor of a guest that is not arriving", async () => {
+    await arrivals.hasten("vm1");
+    isArriving();
+    await clock.settle();
+    expect(engine.asked).toBe(1);
+    await arrivals.hasten("vm1");
+
+    expect(engine.asked).toBe(1);
   });
 
   it("is asked for at once, so that a source that was told first costs no time", async () => {

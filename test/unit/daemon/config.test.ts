@@ -4,7 +4,6 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, loadConfig, type Overrides } from "../../../daemon/config.ts";
-import { fixedKeysChanged, haresOptions, heartbeatSettings, limitsOf } from "../../../daemon/settings.ts";
 
 let folder: string;
 let file: string;
@@ -61,6 +60,14 @@ const DEFAULTS = {
   peers: {},
   migration: { autoConverge: true, postCopy: false, encrypt: false },
   sites: {},
+  rhev: {
+    auth: "basic",
+    connectTimeoutS: 5,
+    answerTimeoutS: 10,
+    hosts: {},
+    clusters: {},
+    devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false },
+  },
   sync: { secrets: false, versions: 3 },
   limits: {},
 };
@@ -100,6 +107,16 @@ migration:
   encrypt: true
 sites: { east: [node1, node2] }
 sync: { secrets: true, versions: 0 }
+rhev:
+  auth: oauth
+  caFile: /ca
+  passwordCommand: [/p, -x]
+  host: rhev-host1
+  hosts: { node2: rhev-host2 }
+  clusters: { WEST: vcs_west }
+  devScan: { deviceCommand: [/bin/true, -x, "a b"], deviceCommandS: 5, spmWaitS: 60, movesGuests: true }
+  connectTimeoutS: 2
+  answerTimeoutS: 3.5
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -152,8 +169,32 @@ describe("loadConfig", () => {
       sites: { east: ["node1", "node2"] },
       peers: { node2: { uri: "qemu+tcp://node2/system" } },
       sync: { secrets: true, versions: 0 },
+      rhev: {
+        auth: "oauth",
+        caFile: "/ca",
+        passwordCommand: ["/p", "-x"],
+        host: "rhev-host1",
+        hosts: { node2: "rhev-host2" },
+        clusters: { WEST: "vcs_west" },
+        devScan: {
+          deviceCommand: ["/bin/true", "-x", "a b"],
+          deviceCommandS: 5,
+          spmWaitS: 60,
+          movesGuests: true,
+        },
+        connectTimeoutS: 2,
+        answerTimeoutS: 3.5,
+      },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
+  });
+
+  it("reads each of the alternatives for RHEV-M", async () => {
+    const { rhev: byFile } = await load("rhev: { fingerprints: ['AB:CD'], passwordFile: /f }");
+    const { rhev: byCredential } = await load("rhev: { passwordCredential: rhevm }");
+
+    expect(byFile).toMatchObject({ fingerprints: ["AB:CD"], passwordFile: "/f" });
+    expect(byCredential).toMatchObject({ passwordCredential: "rhevm" });
   });
 
   it("puts command line and environment over the file", async () => {
@@ -218,6 +259,15 @@ limits: { bodyBytes: 1 }
     "readOnlySocket: { path: /r }",
     "kvm: { guestpoweroff: fault }",
     "kvm: { doubleStart: off }",
+    "rhev: { auth: kerberos }",
+    "rhev: { caFile: /ca, fingerprints: ['AB:CD'] }",
+    "rhev: { fingerprints: [] }",
+    "rhev: { passwordFile: /f, passwordCredential: rhevm }",
+    "rhev: { passwordFile: /f, passwordCommand: [/p] }",
+    "rhev: { passwordCommand: [vcsdecrypt] }",
+    "rhev: { passwordCredential: ../rhevm }",
+    "rhev: { password: secret }",
+    "rhev: { answerTimeoutS: 61 }",
     "peers: { node2: qemu+tls://node2/system }",
     "peers: { node2: { uri: '' } }",
     `peers: { ${Array.from({ length: 65 }, (_, at) => `n${at}: { uri: x }`).join(", ")} }`,
@@ -255,54 +305,5 @@ limits: { bodyBytes: 1 }
       }),
       { numRuns: 200 },
     );
-  });
-});
-
-describe("settings", () => {
-  it("name this system as configured, else by the engine's file, else by the host", async () => {
-    await writeFile(join(folder, "sysname"), " node7\n");
-    const named = await load("engine: { system: node1 }");
-    const byFile = await load(`engine: { sysnameFile: ${folder}/sysname }`);
-    const byHost = await load(`engine: { sysnameFile: ${folder}/none }`);
-
-    expect(haresOptions(named)).toEqual({
-      command: "/opt/VRTSvcs/bin/hares",
-      timeoutMs: 10_000,
-      system: "node1",
-    });
-    expect(haresOptions(byFile).system).toBe("node7");
-    expect(haresOptions(byHost).system).toMatch(/^[^.\s]+$/);
-  });
-
-  it("turn limits into the server's units", async () => {
-    expect(limitsOf(await load(EVERYTHING))).toMatchObject({
-      bodyBytes: 4096,
-      requestsAtOnce: 1,
-      readRequestMs: 1000,
-      connections: 2,
-    });
-    expect(limitsOf(await load("")).bodyBytes).toBe(1_048_576);
-  });
-
-  it("turn the heartbeat's into the daemon's units", async () => {
-    expect(heartbeatSettings(await load(EVERYTHING))).toEqual({
-      intervalMs: 2500,
-      timeoutS: 1,
-      misses: 5,
-      lossMs: 90_000,
-    });
-  });
-
-  it("know the keys that take effect at the next start only", async () => {
-    const before = await load("");
-
-    expect(fixedKeysChanged(before, await load(EVERYTHING))).toEqual([
-      "socket",
-      "readOnlySocket",
-      "stateDirectory",
-      "libvirt",
-      "limits",
-    ]);
-    expect(fixedKeysChanged(before, await load("kvm: { shutdown: agent }"))).toEqual([]);
   });
 });

@@ -75,6 +75,7 @@ describe("docs/configuration.md", () => {
       heartbeat: { misses: 4 },
       migration: { postCopy: true },
       sites: { east: ["node1"] },
+      rhev: { host: "rhev-host1" },
       limits: { connections: 1 },
     });
     const restart = ROWS.filter(({ effect }) => effect === "restart").map(({ key }) => key.split(".")[0]);
@@ -101,7 +102,13 @@ describe("systemd/config.yaml", () => {
       return byDefault !== undefined && words(value) !== words(byDefault);
     });
     expect(differ).toEqual([]);
-    expect(limitsOf(configSchema.parse(settings))).toEqual(DEFAULT_LIMITS);
+    const { rhev, ...others } = z.looseObject({ rhev: z.looseObject({}) }).parse(settings);
+    const { fingerprints, passwordCredential, passwordFile, ...first } = rhev;
+    const { limits, rhev: chosen } = configSchema.parse({ ...others, rhev: first });
+    expect(limitsOf({ ...configSchema.parse({}), limits })).toEqual(DEFAULT_LIMITS);
+    // what excludes one another stands side by side there
+    expect(configSchema.parse({ rhev: { fingerprints, passwordFile } }).rhev).not.toEqual(chosen);
+    expect(configSchema.parse({ rhev: { passwordCredential } }).rhev).not.toEqual(chosen);
   });
 });
 

@@ -175,12 +175,12 @@ describe("operations", () => {
     expect(host.platform.count("start")).toBe(0);
   });
 
-  it("refuse what they cannot do for a guest of RHEV-M, and touch nothing", async () => {
+  it("are the same for a guest of RHEV-M: the platform knows which it is", async () => {
     const rhev = ["web1_res", "GuestName", "1", "web1", "RHEVMInfo", "2", "Enabled", "1"];
 
-    expect(await host.raw("monitor", rhev)).toBe(99);
-    expect(await host.raw("clean", ["web1_res", "4", ...rhev.slice(1)])).toBe(1);
-    expect(host.platform.calls).toEqual([]);
+    expect(await host.raw("monitor", rhev)).toBe(100);
+    expect(await host.raw("clean", ["web1_res", "4", ...rhev.slice(1)])).toBe(0);
+    expect(host.platform.count("destroy web1")).toBe(1);
   });
 });
 

@@ -172,7 +172,7 @@ describe("the follower", () => {
     await follow();
     const before = record.epoch;
     await changes();
-    platform.events.emit("connected");
+    platform.events.emit("connected", "libvirt");
 
     expect(record.epoch).toBeGreaterThanOrEqual(before + 2);
   });
@@ -183,7 +183,7 @@ describe("the follower", () => {
     await follow();
     platform.readings.set("web1", STOPPED);
     await clock.advance(1000);
-    platform.events.emit("connected");
+    platform.events.emit("connected", "libvirt");
     await clock.settle();
 
     expect(engine.probes).toEqual(["web1_res"]);

@@ -24,6 +24,12 @@ async function engineOf(script: string, timeoutMs = 20_000) {
   return haresEngine(() => ({ command, system: "node1", timeoutMs }));
 }
 
+/** An engine with another command beside hares. */
+async function engineWith(name: string, script: string) {
+  await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return engineOf("exit 9");
+}
+
 async function saved(name: string): Promise<string> {
   return readFile(join(folder, name), "utf8");
 }
@@ -169,5 +175,54 @@ describe("modifyHere", () => {
       code: "REFUSED",
       message: "hares -modify r ResyncVMCfg ended with 1: VCS ERROR V-16-1-10369 not writable",
     });
+  });
+});
+
+describe("states of systems and clusters", () => {
+  it("are what hasys prints beside hares, by system", async () => {
+    const engine = await engineWith(
+      "hasys",
+      `echo "$@" >${folder}/arguments
+echo '#System    Attribute             Value'
+echo 'node1      SysState              RUNNING'
+echo 'node2      SysState              FAULTED'
+echo 'node3      SysState              EXITED  '
+echo 'node4      LoadTime              FAULTED'`,
+    );
+
+    expect(Object.fromEntries(await engine.systemStates(never))).toEqual({
+      node1: "RUNNING",
+      node2: "FAULTED",
+      node3: "EXITED",
+    });
+    expect(await saved("arguments")).toBe("-state\n");
+  });
+
+  it("are none that could be believed when they contradict each other", async () => {
+    const engine = await engineWith(
+      "hasys",
+      "echo 'node2 SysState FAULTED'; echo 'node2 SysState RUNNING'; echo 'node3 SysState FAULTED or so'",
+    );
+
+    expect(Object.fromEntries(await engine.systemStates(never))).toEqual({ node2: "contradictory" });
+  });
+
+  it("cannot be read from an answer without any", async () => {
+    const engine = await engineWith("hasys", "echo '#System Attribute Value'");
+
+    expect(await errorOf(engine.systemStates(never))).toMatchObject({ code: "PROTOCOL" });
+  });
+
+  it("of clusters are what haclus prints, and so are attributes of this one", async () => {
+    const engine = await engineWith(
+      "haclus",
+      `[ "$1" = -value ] && { echo "$@" >${folder}/arguments; echo ' SCSI3 '; exit 0; }
+echo '#Cluster Attribute Value'
+echo 'west ClusState LOST_CONN'`,
+    );
+
+    expect(Object.fromEntries(await engine.clusterStates(never))).toEqual({ west: "LOST_CONN" });
+    expect(await engine.clusterValue("UseFence", never)).toBe("SCSI3");
+    expect(await saved("arguments")).toBe("-value UseFence -localclus\n");
   });
 });

@@ -227,7 +227,7 @@ describe("a migrate that is refused", () => {
   });
 
   it("is made after all when the earlier one turns out to have failed", async () => {
-    await host.facts.migrations.begin("web1", UUID, "node3");
+    await host.facts.migrations.begin("web1", UUID, "node3", 60_000);
     platformMigrates(async () => ({ kind: "moved", why: "", peer: "node2" }));
     await migrate();
 

@@ -135,7 +135,7 @@ describe("a reading", () => {
 
   it.each(["moving", "doubtful"] as const)("leaves a record '%s' to those who decide it", async (kind) => {
     await (kind === "moving"
-      ? book.begin("web1", UUID, "node2")
+      ? book.begin("web1", UUID, "node2", 60_000)
       : book.end("web1", UUID, "node2", { kind, why: "both are silent" }));
     for (const reading of [RUNS, STOPPED, LEFT, UNCLEAR]) await book.note("web1", reading);
 
@@ -159,9 +159,22 @@ describe("a reading", () => {
 
 describe("a migration of ours", () => {
   it("is on disk before it is asked for", async () => {
-    await book.begin("web1", UUID, "node2");
+    await book.begin("web1", UUID, "node2", 60_000);
 
     expect(store.saved.get("web1")).toMatchObject({ kind: "moving", uuid: UUID, peer: "node2" });
+  });
+
+  it("has its deadline on disk too, which a doubt over its end keeps and the end drops", async () => {
+    const before = Date.now();
+    await book.begin("web1", UUID, "node2", 60_000);
+    const asked = store.saved.get("web1")?.asked;
+    expect(Date.parse(asked?.at ?? "")).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(asked?.abortAt ?? "") - Date.parse(asked?.at ?? "")).toBe(60_000);
+
+    await book.end("web1", UUID, "node2", { kind: "doubtful", why: "libvirt is away" });
+    expect(store.saved.get("web1")?.asked).toEqual(asked);
+    await book.end("web1", UUID, "node2", { kind: "moved", why: "" });
+    expect(store.saved.get("web1")?.asked).toBeUndefined();
   });
 
   it.each([
@@ -182,14 +195,14 @@ describe("a migration of ours", () => {
       { kind: "doubtful", peer: "node2", why: "both are silent" },
     ],
   ] as const)("that ended as %j is recorded as %j", async (end, record) => {
-    await book.begin("web1", UUID, "node2");
+    await book.begin("web1", UUID, "node2", 60_000);
     await book.end("web1", UUID, "node2", end);
 
     expect(store.saved.get("web1")).toMatchObject({ guest: "web1", uuid: UUID, ...record });
   });
 
   it("that stayed leaves nothing", async () => {
-    await book.begin("web1", UUID, "node2");
+    await book.begin("web1", UUID, "node2", 60_000);
     await book.end("web1", UUID, "node2", { kind: "stayed", why: "" });
 
     expect(store.saved.size).toBe(0);
@@ -221,7 +234,7 @@ describe("a disk", () => {
       void book.note("web1", LEFT);
       void book.note("web1", RUNS);
     }
-    void book.begin("web1", UUID, "node3");
+    void book.begin("web1", UUID, "node3", 60_000);
     await clock.advance(5000);
     goOn();
     await clock.until(book.flush());
@@ -262,7 +275,7 @@ describe("a disk", () => {
 
 describe("a later process", () => {
   it("goes on with the records of the one before, also after a reboot of the host", async () => {
-    await book.begin("web1", UUID, "node2");
+    await book.begin("web1", UUID, "node2", 60_000);
     await book.note("web2", LEFT);
     const next = new MigrationBook(store, "boot 3", log);
     await next.load();

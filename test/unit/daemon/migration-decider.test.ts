@@ -70,7 +70,7 @@ const DOUBT: MigrationEnd = { kind: "doubtful", why: "node2 is silent" };
 
 describe("a migration that an earlier process began", () => {
   beforeEach(async () => {
-    await host.facts.migrations.begin("web1", UUID, "node2");
+    await host.facts.migrations.begin("web1", UUID, "node2", 60_000);
     await host.restart();
   });
 

@@ -40,12 +40,22 @@ describe("the store of migration records", () => {
     FULL,
     aRecord(),
     aRecord({ kind: "moving" }),
+    aRecord({
+      kind: "moving",
+      asked: { at: "2026-01-01T00:00:00.000Z", abortAt: "2026-01-01T00:04:00.000Z" },
+    }),
     aRecord({ kind: "stuck" }),
     aRecord({ kind: "lost" }),
   ])("gives back what it was given: %#", async (record) => {
     await migrationStore(directory, log).save(record);
 
     expect(await load()).toEqual([record]);
+  });
+
+  it("does not keep what a later process must prove anew", async () => {
+    await migrationStore(directory, log).save(aRecord({ despite: "shut off (crashed)" }));
+
+    expect(await load()).toEqual([aRecord()]);
   });
 
   it("gives back whatever names and words there are", async () => {

@@ -77,6 +77,23 @@ describe("what a reading teaches", () => {
     expect(store.saves.length).toBe(writes + 1);
   });
 
+  it("is the guest's emulator, until another one or the end of a stop takes its place", async () => {
+    const emulator = { pid: 7, startTicks: "100", bootId: "this boot" };
+    const record = book.open("r", attributesOfGuest("web1"));
+    await book.flush();
+    const writes = store.saves.length;
+    book.learn(record, { ...RUNNING, emulator });
+    book.learn(record, { ...RUNNING, emulator: { ...emulator } });
+    book.learn(record, RUNNING);
+    book.learn(record, aReading());
+    await book.flush();
+    expect(record.registration.emulator).toEqual(emulator);
+    expect(store.saves.length).toBe(writes + 1);
+    book.learn(record, { ...RUNNING, emulator: { ...emulator, pid: 8 } });
+
+    expect(record.registration.emulator).toMatchObject({ pid: 8 });
+  });
+
   it("is that an unanswered start has happened, unless an operation is at work", async () => {
     const record = book.open("r", attributesOfGuest("web1"));
     await book.change(record, { starting: true });
@@ -126,8 +143,13 @@ describe("the views of the book", () => {
     const platform = new FakePlatform();
     const views = createViews(book, platform);
     const record = book.open("r", attributesOfGuest("web1"));
-    expect(views.health()).toEqual({ status: "ok", libvirt: "not connected", resources: 1 });
-    platform.events.emit("connected");
+    expect(views.health()).toEqual({
+      status: "ok",
+      libvirt: "not connected",
+      managers: {},
+      resources: 1,
+    });
+    platform.events.emit("connected", "libvirt");
     book.told(record, { state: online(100), active: true });
     record.lastReading = { reading: { ...RUNNING, uuid: UUID }, at: new Date(0) };
 
@@ -143,18 +165,40 @@ describe("the views of the book", () => {
     expect(views.guest("web2")).toBeUndefined();
   });
 
+  it("tell of libvirt and of each manager by itself, until no guest needs it", () => {
+    const platform = new FakePlatform();
+    const views = createViews(book, platform);
+    const { events } = platform;
+    const [one, other] = ["https://rhevm.example.com", "https://ovirt.example.com:8443"];
+    events.emit("connected", one);
+    events.emit("lost", other, "the user or the password is refused");
+
+    expect(views.health()).toMatchObject({
+      libvirt: "not connected",
+      managers: { [one]: "connected", [other]: "lost: the user or the password is refused" },
+    });
+    events.emit("connected", "libvirt");
+    events.emit("lost", one, "it does not answer");
+    events.emit("dropped", other);
+    expect(views.health()).toMatchObject({
+      libvirt: "connected",
+      managers: { [one]: "lost: it does not answer" },
+    });
+    expect(views.health()).not.toHaveProperty(["managers", other]);
+  });
+
   it("tell their subscribers what happens until they leave", () => {
     const platform = new FakePlatform();
     const heard: unknown[] = [];
     const leave = createViews(book, platform).subscribe((event) => void heard.push(event));
     platform.events.emit("changed", "web1");
-    platform.events.emit("lost", "end of file");
+    platform.events.emit("lost", "libvirt", "end of file");
     leave();
-    platform.events.emit("connected");
+    platform.events.emit("connected", "libvirt");
 
     expect(heard).toEqual([
       { event: "changed", guest: "web1" },
-      { event: "lost", reason: "end of file" },
+      { event: "lost", source: "libvirt", reason: "end of file" },
     ]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { buildConfiguration } from "../../support/engine/cf-file.ts";
 import { parseBlocks } from "../../support/engine/cf-parser.ts";
 import { type CfConfiguration, type CfResource, flatten } from "../../support/engine/cf-values.ts";
+import { runHaclus, runHasys } from "../../support/engine/cluster-commands.ts";
 import { ClusterStates } from "../../support/engine/cluster-states.ts";
 import { type HaresHost, runHagrp, runHares } from "../../support/engine/hares-commands.ts";
 import { ResourceSettings } from "../../support/engine/resource-settings.ts";
@@ -46,6 +47,7 @@ function hostWithCalls(): { host: HaresHost; calls: string[] } {
       },
       isLocal: (_resource, attribute) => own.isLocal(attribute),
       makeLocal: (_resource, attribute) => own.makeLocal(attribute),
+      requestOnline: (resource) => calls.push(`${system} online ${resource}`),
       awaitArrival: () => undefined,
     });
   }
@@ -150,12 +152,19 @@ describe("LastOnline", () => {
 });
 
 describe("hares -list", () => {
+  it("lists by type and group, where all conditions hold", async () => {
+    const { host } = hostWithCalls();
+
+    expect((await runHares(["-list", "Group=g", "Type=Toy"], host)).stdout).toBe("t n1\nt n2\n");
+    expect((await runHares(["-list", "Group=other", "Type=Toy"], host)).stdout).toBe("");
+    expect((await runHares(["-list", "Enabled=1"], host)).exitCode).toBe(1);
+  });
+
   it("lists the resources of a type", async () => {
     const { host } = hostWithCalls();
 
     expect((await runHares(["-list", "Type=Toy"], host)).stdout).toBe("t n1\nt n2\n");
     expect((await runHares(["-list", "Type=Other"], host)).stdout).toBe("");
-    expect((await runHares(["-list", "Group=g"], host)).exitCode).toBe(1);
   });
 });
 
@@ -180,5 +189,40 @@ describe("hares", () => {
       stdout: "",
       stderr: "VCS ERROR V-16-1-99901 hares -online: the stand-in does not know this command\n",
     });
+  });
+});
+
+describe("hasys and haclus", () => {
+  it("tell states that a test has set, RUNNING for each system that runs, and attributes of the cluster", () => {
+    const { host } = hostWithCalls();
+    host.states.systemStates.set("n2", "FAULTED");
+    host.states.clusterStates.set("west", "LOST_CONN");
+    host.states.clusterValues.set("UseFence", "SCSI3");
+
+    expect(runHasys(["-state"], host).stdout.replaceAll(/ +/g, " ")).toBe(
+      "#System Attribute Value\nn1 SysState RUNNING\nn2 SysState FAULTED\n",
+    );
+    expect(runHaclus(["-state"], host).stdout.replaceAll(/ +/g, " ")).toBe(
+      "#Cluster Attribute Value\nwest ClusState LOST_CONN\n",
+    );
+    expect(runHaclus(["-value", "UseFence", "-localclus"], host).stdout).toBe("SCSI3\n");
+    expect(runHaclus(["-value", "Other"], host).exitCode).toBe(1);
+    expect(runHasys(["-list"], host).exitCode).toBe(1);
+  });
+});
+
+describe("hagrp -online", () => {
+  it("brings the group's resources online on that system, with -nopre only", async () => {
+    const { host, calls } = hostWithCalls();
+
+    expect(
+      await runHagrp(["-online", "-nopre", "g", "-sys", "n2", "-checkpartial", "n1"], host),
+    ).toMatchObject({
+      exitCode: 0,
+    });
+    expect(calls).toEqual(["n2 online t"]);
+    expect(await runHagrp(["-online", "g", "-sys", "n2"], host)).toMatchObject({ exitCode: 1 });
+    expect(await runHagrp(["-online", "-nopre", "none", "-sys", "n2"], host)).toMatchObject({ exitCode: 1 });
+    expect(await runHagrp(["-online", "-nopre", "g", "-sys", "n9"], host)).toMatchObject({ exitCode: 1 });
   });
 });

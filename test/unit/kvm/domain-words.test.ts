@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { domainWords } from "../../../src/kvm/domain-words.ts";
+import { domainWords, hasEnded } from "../../../src/kvm/domain-words.ts";
 
 describe("domainWords", () => {
   // Source: libvirt-domain.h, virDomainState and the enums of reasons; the words are those of virsh domstate --reason
@@ -64,5 +64,26 @@ describe("domainWords", () => {
         expect(domainWords(state, reason).text).not.toBe("");
       }),
     );
+  });
+});
+
+describe("an emulator that ended, and whose guest did not leave,", () => {
+  it.each([
+    [0, false], // unknown
+    [1, true], // shutdown
+    [2, true], // destroyed
+    [3, true], // crashed
+    [4, false], // migrated
+    [5, true], // saved
+    [6, false], // failed: a start
+    [7, true], // from snapshot
+    [8, true], // daemon
+    [99, false],
+  ])("is told by the reason of shut off: %i, %s", (reason, ended) => {
+    expect(hasEnded(domainWords(5, reason))).toBe(ended);
+  });
+
+  it("is told by no other state", () => {
+    for (const state of [0, 1, 2, 3, 4, 6, 7]) expect(hasEnded(domainWords(state, 2))).toBe(false);
   });
 });

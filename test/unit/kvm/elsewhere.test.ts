@@ -51,9 +51,21 @@ describe("a guest that is to be started here", () => {
     });
   });
 
+  it("is refused when another UUID has its name on a peer: hosts may have made up one each", async () => {
+    const { uuid } = host.libvirtd.named("web1");
+    const namesake = node2.define("web1", CODE.booted);
+
+    expect(await errorOf(look())).toMatchObject({
+      code: "REFUSED",
+      message: `guest web1 is active on system node2, where libvirt says running (booted) and its UUID is ${namesake.uuid}, not ${uuid} as here: it is not started here a second time; end or migrate it there first`,
+    });
+  });
+
   it("may start when the peer knows it as off, or not at all", async () => {
     await look();
     onNode2(CODE.offMigrated);
+    await look();
+    node2.define("web1", CODE.offUnknown);
     await look();
 
     expect(host.log.messages("warn")).toEqual([]);

@@ -16,6 +16,7 @@ const EXPECTED = {
   resumed: ["doubtful", "doubtful", "doubtful", "destroy target", "stayed", "wait"],
   suspended: ["doubtful", "doubtful", "doubtful", "wait", "stayed", "wait"],
   "handed over": ["destroy source", "doubtful", "doubtful", "wait", "wait", "wait"],
+  split: ["doubtful", "doubtful", "doubtful", "wait", "destroy source", "wait"],
   migrating: ["wait", "wait", "wait", "wait", "wait", "wait"],
   left: ["moved", "moved", "moved", "wait", "lost", "moved"],
   inactive: ["moved", "moved", "moved", "wait", "lost", "wait"],
@@ -30,6 +31,7 @@ const SOURCES: readonly (readonly [SourceSight, readonly MigrationVerdict[]])[] 
   ["resumed", EXPECTED.resumed],
   ["suspended", EXPECTED.suspended],
   ["handed over", EXPECTED["handed over"]],
+  ["split", EXPECTED.split],
   ["migrating", EXPECTED.migrating],
   ["left", EXPECTED.left],
   ["inactive", EXPECTED.inactive],
@@ -52,6 +54,7 @@ const MAY_LIVE_HERE: readonly SourceSight[] = [
   "resumed",
   "suspended",
   "handed over",
+  "split",
   "migrating",
   "unreadable",
   "other",
@@ -84,10 +87,10 @@ describe("the verdict over both ends of a migration", () => {
     expect(changed).toEqual(["inactive, unreadable", "unreadable, running", "unreadable, suspended"]);
   });
 
-  it("ends the source's copy only after the hand-over, beside a target that runs", () => {
+  it("ends the source's copy only after the hand-over beside a target that runs, or as half a guest", () => {
     const pairs = new Set(of("destroy source").map(({ source, target }) => `${source}, ${target}`));
 
-    expect([...pairs]).toEqual(["handed over, running"]);
+    expect([...pairs]).toEqual(["handed over, running", "split, inactive"]);
   });
 
   it("ends the target's copy only while it receives, beside a source that runs", () => {

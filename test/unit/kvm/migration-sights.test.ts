@@ -46,7 +46,7 @@ async function sourceOf(code: DomainStateCode, job: Job = "none") {
 async function targetOf(code: DomainStateCode, job: Job = "none") {
   const domain = libvirtd.define("web1", code);
   domain.job = job;
-  return targetSight(await clock.until(peers().readPeer("node2", domain.uuid, never)));
+  return targetSight(await clock.until(peers().readPeer("node2", { uuid: domain.uuid }, never)));
 }
 
 function peers(): Peers {
@@ -93,13 +93,21 @@ describe("a look at the source", () => {
     expect((await sourceOf(code, job)).word).toBe("migrating");
   });
 
-  it.each([MORE.pausedPostCopy, MORE.pausedPostCopyFailed])(
-    "takes a source that post-copy still needs (%j) for nothing that could be removed",
-    async (code) => {
-      expect((await sourceOf(code, "outgoing")).word).toBe("migrating");
-      expect((await sourceOf(code)).word).toBe("other");
-    },
-  );
+  it("takes a source that post-copy still needs for nothing that could be removed", async () => {
+    expect((await sourceOf(MORE.pausedPostCopy, "outgoing")).word).toBe("migrating");
+    expect((await sourceOf(MORE.pausedPostCopy)).word).toBe("other");
+  });
+
+  it.each([
+    ["outgoing", "split"],
+    ["none", "split"],
+    ["ended", "split"],
+    // it is the target
+    ["refused", "migrating"],
+    ["incoming", "migrating"],
+  ] as const)("takes a post-copy that broke, job %s, as %s", async (job, word) => {
+    expect((await sourceOf(MORE.pausedPostCopyFailed, job)).word).toBe(word);
+  });
 
   it.each([
     ["not seen to migrate", [EVENT.stoppedShutdown], "inactive"],
@@ -151,7 +159,7 @@ describe("a look at the target", () => {
   it("takes a target that does not know the guest as inactive", async () => {
     const uuid = "5c1b8d3c-0000-4000-8000-000000000001";
 
-    expect(targetSight(await clock.until(peers().readPeer("node2", uuid, never)))).toEqual({
+    expect(targetSight(await clock.until(peers().readPeer("node2", { uuid }, never)))).toEqual({
       word: "inactive",
       text: "not defined",
     });

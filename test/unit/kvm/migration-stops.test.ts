@@ -69,7 +69,9 @@ describe("a migration whose time is over (scenario 72)", () => {
 
     expect(await host.clock.until(asked)).toMatchObject({
       kind: "stayed",
-      why: matching(/^operation aborted: migration out job: canceled by client; /),
+      why: matching(
+        /^over qemu\+tls:\/\/node2\.example\/system: operation aborted: migration out job: canceled by client; /,
+      ),
     });
     expect(host.clock.now).toBeLessThan(61_000);
     expect(count("abortJob")).toBe(1);

@@ -235,7 +235,7 @@ describe("a migration that fails (scenario 66)", () => {
 
     expect(await migrate()).toEqual({
       kind: "stayed",
-      why: "Cannot access storage file '/disk.img'; libvirt here says running (booted), node2: not defined",
+      why: "over qemu+tls://node2.example/system: Cannot access storage file '/disk.img'; libvirt here says running (booted), node2: not defined",
     });
   });
 
@@ -248,7 +248,10 @@ describe("a migration that fails (scenario 66)", () => {
       throw failed("client socket is closed");
     };
 
-    expect(await migrate()).toMatchObject({ kind: "moved", why: matching(/^client socket is closed; /) });
+    expect(await migrate()).toMatchObject({
+      kind: "moved",
+      why: matching(/^over qemu\+tls:\/\/node2\.example\/system: client socket is closed; /),
+    });
   });
 
   it("has not moved the guest when libvirt calls it done and both ends say that it stayed", async () => {

@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 function read(uuid: string, signal = never) {
-  return clock.until(peers.readPeer("node2", uuid, signal));
+  return clock.until(peers.readPeer("node2", { uuid }, signal));
 }
 
 describe("a look at a peer", () => {
@@ -132,7 +132,7 @@ describe("a look at a peer", () => {
     const { uuid } = node2.define("web1", CODE.booted);
     const sights = await clock.until(
       Promise.all(
-        Array.from({ length: 50 }, () => peers.readPeer("node2", uuid, new AbortController().signal)),
+        Array.from({ length: 50 }, () => peers.readPeer("node2", { uuid }, new AbortController().signal)),
       ),
     );
 
@@ -147,9 +147,9 @@ describe("a look at a peer", () => {
   it("does not join a connection that has failed somebody", async () => {
     const { uuid } = node2.define("web1", CODE.booted);
     node2.hang();
-    const early = peers.readPeer("node2", uuid, never);
+    const early = peers.readPeer("node2", { uuid }, never);
     await clock.advance(2000);
-    const late = peers.readPeer("node2", uuid, never);
+    const late = peers.readPeer("node2", { uuid }, never);
     expect(await clock.until(early)).toMatchObject({ kind: "unreadable" });
     node2.goOn();
 
@@ -169,7 +169,7 @@ describe("a look at a peer", () => {
   it("ends at once with its caller", async () => {
     node2.hang();
     const caller = new AbortController();
-    const looked = errorOf(peers.readPeer("node2", randomUUID(), caller.signal));
+    const looked = errorOf(peers.readPeer("node2", { uuid: randomUUID() }, caller.signal));
     await clock.settle();
     caller.abort(new AgentError("CANCELLED", "clean took over"));
 
@@ -178,11 +178,43 @@ describe("a look at a peer", () => {
   });
 });
 
+describe("a look at a peer by name too", () => {
+  const uuid = randomUUID();
+  const readByName = () => clock.until(peers.readPeer("node2", { uuid, name: "web1" }, never));
+
+  it("sees an active domain of the name whose UUID is another one, and which", async () => {
+    const namesake = node2.define("web1", CODE.booted);
+
+    expect(await readByName()).toMatchObject({ kind: "active", uuid: namesake.uuid });
+    expect(await read(uuid)).toEqual({ kind: "not defined" });
+  });
+
+  it("sees it beside the domain of the UUID that has another name and is off", async () => {
+    node2.define("renamed", CODE.offUnknown, uuid);
+    const namesake = node2.define("web1", CODE.booted);
+
+    expect(await readByName()).toMatchObject({ kind: "active", uuid: namesake.uuid });
+  });
+
+  it("takes no notice of one that is off", async () => {
+    node2.define("web1", CODE.offUnknown);
+
+    expect(await readByName()).toEqual({ kind: "not defined" });
+  });
+
+  it("takes no notice of it while the domain of the UUID is active", async () => {
+    node2.define("renamed", CODE.booted, uuid);
+    node2.define("web1", CODE.booted);
+
+    expect(await readByName()).toMatchObject({ kind: "active", uuid });
+  });
+});
+
 describe("a look at all peers", () => {
   it("reads them at once, and no longer than three seconds though one hangs", async () => {
     const { uuid } = node2.define("web1", CODE.booted);
     node3.hang();
-    const sights = await clock.until(peers.readPeers(uuid, never));
+    const sights = await clock.until(peers.readPeers({ uuid }, never));
 
     expect([...sights].map(([system, { kind }]) => `${system} ${kind}`)).toEqual([
       "node2 active",
@@ -203,7 +235,7 @@ describe("a look at very many peers", () => {
       open: (_peer, signal) => node2.open(signal),
     });
     const { uuid } = node2.define("web1", CODE.booted);
-    const sights = await clock.until(many.readPeers(uuid, new AbortController().signal));
+    const sights = await clock.until(many.readPeers({ uuid }, new AbortController().signal));
     await clock.settle();
     process.off("warning", onWarning);
 

@@ -12,7 +12,7 @@ beforeEach(async () => {
   published = [];
   host.platform.events.on("changed", (guest) => published.push(`changed ${guest}`));
   host.platform.events.on("connected", () => published.push("connected"));
-  host.platform.events.on("lost", (reason) => published.push(`lost: ${reason}`));
+  host.platform.events.on("lost", (source, reason) => published.push(`lost ${source}: ${reason}`));
 });
 
 afterEach(async () => {
@@ -43,7 +43,7 @@ describe("the platform's events", () => {
     }
     host.libvirtd.becomes("web1", CODE.pausedByUser, EVENT.suspendedPaused);
 
-    const restart = ["lost: libvirtd closed the connection", "connected"];
+    const restart = ["lost libvirt: libvirtd closed the connection", "connected"];
     expect(published).toEqual([...restart, ...restart, ...restart, "changed web1"]);
   });
 
@@ -98,7 +98,7 @@ describe("recall", () => {
   it("lets the emulator be found by the UUID of an earlier process", async () => {
     const { uuid } = host.libvirtd.define("recalled1");
     await host.emulators.begin("another-name", uuid);
-    host.platform.recall("recalled1", uuid);
+    host.platform.recall("recalled1", { uuid });
     const proof = host.clock.until(host.platform.proveStopped("recalled1", never));
 
     await expect(proof).rejects.toMatchObject({ code: "STILL_RUNNING" });

@@ -11,6 +11,7 @@ import { matching } from "../../support/matching.ts";
 
 const never = new AbortController().signal;
 const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
+const CANNOT = "autostart cannot be cleared, after a power cut both hosts may boot the guest";
 let host: KvmHost;
 
 beforeEach(async () => {
@@ -106,6 +107,31 @@ describe("prepare", () => {
     expect(host.libvirtd.calls).toContain("defineXml");
   });
 
+  it("clears autostart of what it has defined, though that of others' definitions is only reported", async () => {
+    host.settings.autostart = "warn";
+    host.libvirtd.define("web1").autostart = true;
+    await prepare(await file("web1.xml", "<domain><name>web1</name></domain>"));
+
+    expect(host.libvirtd.named("web1").autostart).toBe(false);
+    expect(host.log.messages("warn")).toEqual([
+      "autostart cleared, after a power cut both hosts would have booted the guest",
+    ]);
+  });
+
+  it.each(["getAutostart", "setAutostart"])(
+    "warns when %s fails after it has defined, and goes on",
+    async (call) => {
+      host.settings.autostart = "warn";
+      host.libvirtd.define("web1").autostart = true;
+      host.libvirtd.hanging.add(call);
+
+      expect(await prepare(await file("web1.xml", "<domain><name>web1</name></domain>"))).toEqual({
+        resynced: false,
+      });
+      expect(host.log.messages("warn")).toEqual([CANNOT]);
+    },
+  );
+
   it("leaves a defined guest without a file as it is", async () => {
     host.libvirtd.define("web1");
     await prepare();
@@ -156,6 +182,14 @@ describe("claim", () => {
     await claim("web2");
 
     expect(host.log.entries).toEqual([]);
+  });
+
+  it("warns of an autostart that cannot be cleared", async () => {
+    host.libvirtd.define("web1").autostart = true;
+    host.libvirtd.hanging.add("setAutostart");
+    await claim("web1");
+
+    expect(host.log.messages("warn")).toEqual([CANNOT]);
   });
 
   it("never throws", async () => {

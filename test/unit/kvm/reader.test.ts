@@ -6,6 +6,7 @@ import { INTENTIONAL_OFFLINE, OFFLINE, online, UNKNOWN } from "../../../src/reso
 import { errorOf } from "../../support/error-of.ts";
 import { CODE, EVENT, type Job } from "../../support/fakes/fake-domain.ts";
 import { type KvmHost, makeKvmHost } from "../../support/fakes/kvm-host.ts";
+import { matching } from "../../support/matching.ts";
 
 const never = new AbortController().signal;
 let host: KvmHost;
@@ -46,6 +47,11 @@ describe("a reading", () => {
       migrating: false,
       suspended: undefined,
       uuid,
+      emulator: {
+        pid: host.emulators.pidOf(uuid),
+        startTicks: matching(/^\d+$/),
+        bootId: matching(/^[0-9a-f-]{36}$/),
+      },
       source: "platform",
       ended: undefined,
       saved: "no",
