@@ -50,6 +50,7 @@ export async function testPlatform(
     encryptedPassword: async () => undefined,
     ranHereLast: () => ranHereLast,
     identity: async () => ({ names: [], addresses: [], hardwareUuids: [] }),
+    fencing: { freeGuest: () => Promise.reject(new Error("nothing is fenced here")) },
     log,
   });
   const ending = new AbortController();
