@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests of many minutes run by `npm run test:long` only. */
+const long = process.env["VCSKVM_LONG"] === "1" ? ["test/long/**/*.test.ts"] : [];
+
 /** Unit tests first, together; then the tests with real processes, one file after another: two cores are few. */
 export default defineConfig({
   test: {
@@ -16,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts"],
+          include: ["test/integration/**/*.test.ts", ...long],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -1,5 +1,6 @@
 import { AgentError, hasCode } from "../src/agent-error.ts";
 import { type Attributes, environmentOf } from "../src/attributes.ts";
+import { networkSettingOf } from "../src/dr-network.ts";
 import type { Engine } from "../src/engine.ts";
 import { currentAttributes, isEngineSilent, warnOfShortDelays } from "../src/entry-points/attr-changed.ts";
 import { clean, ranHere } from "../src/entry-points/clean.ts";
@@ -137,7 +138,8 @@ async function onlineDurably(
   };
   try {
     const lastOnline = (limit: AbortSignal) => parts.engine.lastOnline(resource, limit);
-    const context = { ...contextOf(parts, call), onStarting, onResynced, savedRecord, lastOnline };
+    const site = parts.systems.siteOf(parts.systems.own());
+    const context = { ...contextOf(parts, call), site, onStarting, onResynced, savedRecord, lastOnline };
     const exitCode = await online(context, signal);
     await answered();
     return exitCode;
@@ -208,6 +210,7 @@ export async function runAttrChanged(
   });
   warnOfShortDelays(attributes, log);
   refuseMixedEnvironments(parts.book, resource, attributes);
+  networkSettingOf(resource, attributes);
   parts.passwords.forget(attributes);
   const findings = await parts.platform.validate(attributes, signal);
   for (const { level, text } of findings)

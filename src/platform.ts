@@ -1,6 +1,7 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
+import type { PayloadFile } from "./payload-file.ts";
 import type { ResourceState } from "./resource-state.ts";
 import type { SavedMemory } from "./saved-memory.ts";
 
@@ -156,6 +157,16 @@ export interface Platform {
 
   /** Brings the definition in place that the attributes ask for. Never touches an active guest. */
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
+
+  /**
+   * Gives a guest that does not run a virtual CD-ROM with this file at its next start, in place of one of ours; undefined:
+   * takes one of ours away, which is logged and no failure when it cannot be done. Other CD-ROMs are left as they are.
+   *
+   * In RHEV, with a payload, a guest of another cluster of the data centre is first moved to this host's cluster.
+   *
+   * @throws {AgentError} REFUSED and others: the guest would start without it
+   */
+  setPayload(attributes: Attributes, payload: PayloadFile | undefined, signal: AbortSignal): Promise<void>;
 
   /** The guest's memory, when it lies saved on this host. */
   savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined>;

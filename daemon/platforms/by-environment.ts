@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { type Attributes, type Environment, environmentOf } from "../../src/attributes.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../src/migration.ts";
+import type { PayloadFile } from "../../src/payload-file.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -63,6 +64,10 @@ export class PlatformByEnvironment implements Platform {
 
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
     return this.#for(attributes).prepare(attributes, signal);
+  }
+
+  setPayload(attributes: Attributes, payload: PayloadFile | undefined, signal: AbortSignal): Promise<void> {
+    return this.#for(attributes).setPayload(attributes, payload, signal);
   }
 
   savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined> {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { KvmPlatform } from "../../src/kvm/platform.ts";
 import { localUriProblem, peerOpener, peerUriProblem, sessionOpener } from "../../src/kvm/session.ts";
 import type { KvmSettings } from "../../src/kvm/settings.ts";
@@ -59,6 +60,7 @@ function kvmSettings(config: Config, { uri, runDirectory }: Config["libvirt"]): 
     sync: config.sync,
     uri,
     runDirectory,
+    payloadDirectory: join(config.stateDirectory, "payload"),
     // the engine's file is read for it, which not every reading of a guest has to pay
     get peers() {
       return peerUris(config);

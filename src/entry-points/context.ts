@@ -14,6 +14,8 @@ export interface GuestContext {
 
 /** What online needs beside it. */
 export interface OnlineContext extends GuestContext {
+  /** The site of this system; undefined where no sites are configured, or it is in none. */
+  readonly site: string | undefined;
   /** Called before the start is asked: from then on it may happen, whatever becomes of the answer. */
   onStarting(): Promise<void>;
   /** Called when the definition was taken over from SyncDir: ResyncVMCfg has been obeyed. */

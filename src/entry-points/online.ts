@@ -1,5 +1,7 @@
 import { AgentError, hasCode } from "../agent-error.ts";
 import { abortError, throwIfAborted } from "../deadline.ts";
+import { type NetworkSetting, networkSettingOf } from "../dr-network.ts";
+import { type PayloadFile, payloadFileOf } from "../payload-file.ts";
 import type { Reading } from "../platform.ts";
 import type { GuestContext, OnlineContext } from "./context.ts";
 import { goesOnFromMemory } from "./saved-memory.ts";
@@ -24,12 +26,15 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
     await bringBack(context, before, signal);
     return 0;
   }
+  const network = networkSettingOf(context.resource, attributes);
   const { resynced } = await platform.prepare(attributes, signal);
   if (resynced) context.onResynced();
   // an emulator that the hypervisor has lost sight of still holds the guest's disks
   await platform.proveStopped(attributes.guestName, signal);
   await platform.refuseIfElsewhere(attributes.guestName, signal);
   const goesOn = await goesOnFromMemory(context, signal);
+  // a guest that goes on does not boot, and keeps the devices it had
+  if (!goesOn) await platform.setPayload(attributes, payloadOf(context, network), signal);
   await context.onStarting();
   await (goesOn
     ? platform.restore(attributes.guestName, signal)
@@ -37,6 +42,16 @@ export async function online(context: OnlineContext, signal: AbortSignal): Promi
   log.info({}, "guest started");
   await platform.claim(attributes.guestName, signal);
   return delayCode(context, signal);
+}
+
+function payloadOf(
+  { resource, attributes, site }: OnlineContext,
+  network: NetworkSetting | undefined,
+): PayloadFile | undefined {
+  if (network === undefined) return undefined;
+  const { guestName: guest, rhevmInfo } = attributes;
+  // in RHEV a site is a cluster
+  return payloadFileOf(network, { resource, guest, site: rhevmInfo.enabled ? rhevmInfo.cluster : site });
 }
 
 /**

@@ -6,6 +6,7 @@ import type { GuestDefinition } from "../platform.ts";
 import { agentErrorOf } from "./errors.ts";
 import type { GuestMemories } from "./guest-memory.ts";
 import type { Lane } from "./lane.ts";
+import { withoutPayloadDrive } from "./payload-drive.ts";
 import type { KvmSettings } from "./settings.ts";
 import type { SharedStorage } from "./shared-storage.ts";
 import { type CopyResult, writeCopy } from "./sync-folder.ts";
@@ -45,7 +46,8 @@ export class DefinitionCopier {
       return await lane.use(PATIENCE_MS, signal, async (session) => {
         question.isAsked = true;
         const { uuid, id } = await session.lookupByName(guest, { signal });
-        return { text: await session.getXml(uuid, flags, { signal }), active: id >= 0 };
+        const xml = await session.getXml(uuid, flags, { signal });
+        return { text: await withoutPayloadDrive(xml), active: id >= 0 };
       });
     } catch (error) {
       const isLate = signal.aborted && hasCode(signal.reason, "TIMED_OUT");

@@ -92,6 +92,9 @@ export interface Hypervisor {
   abortJob(uuid: string, options?: Limits): Promise<void>;
   getXml(uuid: string, flags: number, options?: Limits): Promise<string>;
   hasManagedSave(uuid: string, options?: Limits): Promise<boolean>;
+  attachDevice(uuid: string, xml: string, flags: number, options?: Limits): Promise<void>;
+  detachDevice(uuid: string, xml: string, flags: number, options?: Limits): Promise<void>;
+  updateDevice(uuid: string, xml: string, flags: number, options?: Limits): Promise<void>;
   create(uuid: string, flags: number, options?: Limits): Promise<DomainRef>;
   defineXml(xml: string, flags: number, options?: Limits): Promise<DomainRef>;
   destroy(uuid: string, flags: number, options?: Limits): Promise<void>;

@@ -6,6 +6,7 @@ import { CREATE } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { nextChange } from "../next-change.ts";
+import type { PayloadFile } from "../payload-file.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -28,6 +29,7 @@ import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
 import { MigrationEnds } from "./migration-ends.ts";
 import { Migrator } from "./migrator.ts";
+import { Payloads } from "./payloads.ts";
 import { type OpenPeer, Peers } from "./peers.ts";
 import { Preparer } from "./preparer.ts";
 import { Reader } from "./reader.ts";
@@ -78,6 +80,7 @@ export class KvmPlatform implements Platform {
   readonly #shutdowns: ShutdownRequester;
   readonly #stopper: Stopper;
   readonly #preparer: Preparer;
+  readonly #payloads: Payloads;
   readonly #rivals: Rivals;
   readonly #elsewhere: Elsewhere;
   readonly #migrator: Migrator;
@@ -114,6 +117,7 @@ export class KvmPlatform implements Platform {
     this.#shutdowns = new ShutdownRequester({ ...parts, lane: shutdown });
     this.#stopper = new Stopper({ ...parts, destroyLane, slow });
     this.#preparer = new Preparer({ ...parts, lane: slow, storage });
+    this.#payloads = new Payloads({ ...parts, lane: slow });
     this.#rivals = new Rivals(slow, places);
     this.#copier = new DefinitionCopier({ ...parts, lane: copy, storage });
     const peers = new Peers({ uris: () => settings().peers, open: openPeer });
@@ -142,6 +146,14 @@ export class KvmPlatform implements Platform {
 
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
     return this.#preparer.prepare(attributes, signal);
+  }
+
+  setPayload(
+    { guestName }: Attributes,
+    payload: PayloadFile | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#payloads.set(guestName, payload, signal);
   }
 
   savedMemory(guest: string, signal: AbortSignal): Promise<SavedMemory | undefined> {
@@ -194,7 +206,9 @@ export class KvmPlatform implements Platform {
   }
 
   migrate(guest: string, plan: MigrationPlan, signal: AbortSignal): Promise<MigrationEnd> {
-    return this.#migrator.migrate(guest, plan, signal);
+    return this.#payloads.aroundMigration(guest, plan, signal, (adapted) =>
+      this.#migrator.migrate(guest, adapted, signal),
+    );
   }
 
   whereIs(guest: string, known: Whereabouts, signal: AbortSignal): Promise<MigrationEnd | undefined> {
@@ -223,7 +237,11 @@ export class KvmPlatform implements Platform {
 
   async validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]> {
     const { guestName } = attributes;
-    const checks = [this.#preparer.validate(attributes, signal), this.#rivals.find(guestName, signal)];
+    const checks = [
+      this.#preparer.validate(attributes, signal),
+      this.#rivals.find(guestName, signal),
+      this.#payloads.validate(attributes),
+    ];
     return (await Promise.all(checks)).flat();
   }
 

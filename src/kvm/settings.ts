@@ -26,6 +26,8 @@ export interface KvmSettings {
   };
   /** libvirt's folder of QEMU pid files. */
   readonly runDirectory: string;
+  /** Where CD-ROM images for guests are. */
+  readonly payloadDirectory: string;
   readonly migration: MigrationSettings;
 }
 

@@ -66,6 +66,11 @@ export abstract class GuestCalls extends DomainCalls {
     return this.call(DOMAIN_PROCEDURES.attachDevice, { uuid, xml, flags }, options);
   }
 
+  /** Removes the device that the XML describes; DEVICE_MODIFY flags. */
+  detachDevice(uuid: string, xml: string, flags: number, options?: CallOptions): Promise<void> {
+    return this.call(DOMAIN_PROCEDURES.detachDevice, { uuid, xml, flags }, options);
+  }
+
   /** Changes a device, for instance the medium of a CD drive; DEVICE_MODIFY flags. */
   updateDevice(uuid: string, xml: string, flags: number, options?: CallOptions): Promise<void> {
     return this.call(DOMAIN_PROCEDURES.updateDevice, { uuid, xml, flags }, options);

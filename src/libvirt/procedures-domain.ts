@@ -65,6 +65,7 @@ export const DOMAIN_PROCEDURES = {
   isActive: remote(150, "domain_is_active", "high", writeOf, readTruth),
   isPersistent: remote(151, "domain_is_persistent", "high", writeOf, readTruth),
   attachDevice: remote(160, "domain_attach_device_flags", "low", writeDevice, nothing),
+  detachDevice: remote(161, "domain_detach_device_flags", "low", writeDevice, nothing),
   updateDevice: remote(174, "domain_update_device_flags", "low", writeDevice, nothing),
   hasManagedSave: remote(183, "domain_has_managed_save_image", "low", writeOfWithFlags, readTruth),
   removeManagedSave: remote(184, "domain_managed_save_remove", "low", writeOfWithFlags, nothing),

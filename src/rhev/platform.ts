@@ -3,6 +3,7 @@ import type { Attributes } from "../attributes.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { nextChange } from "../next-change.ts";
+import type { PayloadFile } from "../payload-file.ts";
 import type {
   AgentAnswer,
   Finding,
@@ -15,6 +16,7 @@ import type {
 import { checkEnvironment } from "./environment-check.ts";
 import { RhevGuestMemories } from "./guest-memory.ts";
 import { GuestMigrator } from "./guest-migrator.ts";
+import { GuestPayloads } from "./guest-payloads.ts";
 import { GuestReader } from "./guest-reader.ts";
 import { GuestStarter } from "./guest-starter.ts";
 import { GuestStopper } from "./guest-stopper.ts";
@@ -43,6 +45,7 @@ export class RhevPlatform implements Platform {
   readonly #managers: Managers;
   readonly #memories = new RhevGuestMemories();
   readonly #reader: GuestReader;
+  readonly #payloads: GuestPayloads;
   readonly #starter: GuestStarter;
   readonly #stopper: GuestStopper;
   readonly #migrator: GuestMigrator;
@@ -62,6 +65,7 @@ export class RhevPlatform implements Platform {
         this.nextChange(guest, maxMs, signal),
       log,
     };
+    this.#payloads = new GuestPayloads(parts);
     this.#starter = new GuestStarter({ ...parts, memories });
     this.#stopper = new GuestStopper(parts);
     this.#migrator = new GuestMigrator({ ...parts, settings });
@@ -118,6 +122,10 @@ export class RhevPlatform implements Platform {
       }
     }
     return { resynced: false };
+  }
+
+  setPayload(attributes: Attributes, payload: PayloadFile | undefined, signal: AbortSignal): Promise<void> {
+    return this.#payloads.set(attributes, payload, signal);
   }
 
   /** RHEV-M keeps saved memory itself, and every start goes on from it. */

@@ -1,11 +1,5 @@
+import type { PayloadFile } from "../payload-file.ts";
 import type { ApiVersion } from "./api-document.ts";
-
-/** A file on the virtual CD-ROM that a guest gets at its next start. */
-export interface PayloadFile {
-  readonly name: string;
-  /** plain text, at most 8192 characters on an engine with its defaults */
-  readonly content: string;
-}
 
 /** What kind of fencing: `manual` only tells the engine that the host is dead, nothing is powered off. */
 export type FenceType = "manual" | "status";
@@ -38,6 +32,11 @@ export function reasonBody(reason: string): string {
 
 export function fenceBody(type: FenceType): string {
   return `<action><fence_type>${type}</fence_type></action>`;
+}
+
+/** The change of a VM that moves it to another cluster; API 3 and 4 alike. */
+export function clusterBody(clusterId: string): string {
+  return `<vm><cluster id="${escaped(clusterId)}"/></vm>`;
 }
 
 /**

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { AgentError } from "../agent-error.ts";
+import type { PayloadFile } from "../payload-file.ts";
 import { type ActionReply, actionReplyOf, faultText } from "./action-document.ts";
 import {
+  clusterBody,
   type FenceType,
   fenceBody,
   migrateBody,
-  type PayloadFile,
   PLAIN_ACTION,
   payloadBody,
   reasonBody,
@@ -74,12 +75,12 @@ export class RhevmActions {
     const { version, release } = await this.#session.entry(signal);
     // the schema of one file changed with 3.3
     const isOldSchema = release !== undefined && release.major === 3 && release.minor < 3;
-    const body = payloadBody(version, isOldSchema, volume, files);
-    const path = `/vms/${id}`;
-    await this.#session.write(
-      { method: "PUT", path, body, correlationId: newCorrelationId(), notFound: "GUEST_NOT_FOUND" },
-      signal,
-    );
+    await this.#changeVm(id, payloadBody(version, isOldSchema, volume, files), signal);
+  }
+
+  /** Moves a VM that is down to another cluster of its data centre. */
+  async setCluster(id: string, clusterId: string, signal: AbortSignal): Promise<void> {
+    await this.#changeVm(id, clusterBody(clusterId), signal);
   }
 
   async activateHost(id: string, signal: AbortSignal): Promise<Accepted> {
@@ -99,6 +100,14 @@ export class RhevmActions {
   /** Makes an `up` host the SPM of its data centre; engines before 3.3 do not know it. */
   async selectSpm(id: string, signal: AbortSignal): Promise<Accepted> {
     return this.#act(`/hosts/${id}`, "forceselectspm", PLAIN_ACTION, "REFUSED", signal);
+  }
+
+  async #changeVm(id: string, body: string, signal: AbortSignal): Promise<void> {
+    const correlationId = newCorrelationId();
+    await this.#session.write(
+      { method: "PUT", path: `/vms/${id}`, body, correlationId, notFound: "GUEST_NOT_FOUND" },
+      signal,
+    );
   }
 
   async #actOnVm(id: string, verb: string, body: string, signal: AbortSignal): Promise<Accepted> {

@@ -14,6 +14,7 @@ import {
 import { hostQuery, listPath, nameQueries } from "./search.ts";
 import type { Question, RhevmSession } from "./session.ts";
 import { type Vm, vmOf, vmsOf } from "./vm-document.ts";
+import { type VmPayload, vmPayloadOf } from "./vm-payload-document.ts";
 
 /** Events in one answer; older ones are skipped, as states are read anyway. */
 const EVENTS_AT_MOST = 500;
@@ -44,6 +45,11 @@ export class RhevmReads {
   /** @throws {AgentError} GUEST_NOT_FOUND too */
   async vm(id: string, signal: AbortSignal): Promise<Vm> {
     return this.#one(`/vms/${id}`, vmOf, "GUEST_NOT_FOUND", signal);
+  }
+
+  /** @throws {AgentError} GUEST_NOT_FOUND too */
+  async vmPayload(id: string, signal: AbortSignal): Promise<VmPayload> {
+    return this.#one(`/vms/${id}`, vmPayloadOf, "GUEST_NOT_FOUND", signal);
   }
 
   /** The VMs that the engine has on a host, in whatever state. */

@@ -194,6 +194,9 @@ describe("A connection to a real libvirtd with QEMU", () => {
     expect(await errorOf(connection.attachDevice(uuid, iso, AFFECT.LIVE))).toMatchObject({
       name: "LibvirtError",
     });
+    expect(await errorOf(connection.detachDevice(uuid, iso, AFFECT.LIVE))).toMatchObject({
+      name: "LibvirtError",
+    });
     expect(await errorOf(connection.updateDevice(uuid, iso, AFFECT.LIVE))).toMatchObject({
       name: "LibvirtError",
     });

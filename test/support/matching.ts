@@ -4,3 +4,8 @@ import { expect } from "vitest";
 export function matching(pattern: RegExp): unknown {
   return expect.stringMatching(pattern);
 }
+
+/** Stands for any text that holds these words, inside an expected object. */
+export function containing(words: string): unknown {
+  return expect.stringContaining(words);
+}

@@ -16,6 +16,7 @@ export function defaultSettings(runDirectory: string): ChangeableSettings {
     peers: new Map(),
     doubleStart: "warn",
     runDirectory,
+    payloadDirectory: `${runDirectory}/payload`,
     migration: {
       migrateUri: undefined,
       bandwidthMiBps: undefined,

@@ -1,5 +1,6 @@
 import type { DomainRef, DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import type { TypedParam } from "../../../src/libvirt/structures.ts";
+import { invalid } from "./libvirt-error.ts";
 
 /** States and reasons by libvirt's numbers. Source: libvirt-domain.h, virDomainState and its reasons. */
 export const CODE = {
@@ -111,6 +112,10 @@ export class FakeDomain {
   wasRestored = false;
   /** The password of its display. */
   password: string | undefined;
+  /** Its disks, in XML; running and defined are the same. */
+  readonly disks: string[] = [];
+  /** It lets no medium out of a drive. */
+  holdsMedia = false;
   /** What a start fails with while set. */
   startFailure: string | undefined;
 
@@ -126,4 +131,27 @@ export class FakeDomain {
   get isActive(): boolean {
     return this.code.state !== 5;
   }
+
+  attach(disk: string): void {
+    this.disks.push(disk);
+  }
+
+  /** A device is known by its target. */
+  detach(disk: string): void {
+    const others = this.disks.filter((one) => targetOf(one) !== targetOf(disk));
+    this.disks.splice(0, this.disks.length, ...others);
+  }
+
+  update(disk: string): void {
+    if (this.holdsMedia) throw invalid("updateDevice", "cannot change media: Device 'ide0-1-1' is locked");
+    this.disks.splice(
+      this.disks.findIndex((one) => targetOf(one) === targetOf(disk)),
+      1,
+      disk,
+    );
+  }
+}
+
+function targetOf(disk: string): string | undefined {
+  return /<target dev='(\w+)'/.exec(disk)?.[1];
 }

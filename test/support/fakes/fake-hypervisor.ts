@@ -107,6 +107,18 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("defineXml", options, () => this.#libvirtd.defineXml(xml));
   }
 
+  attachDevice(uuid: string, xml: string, _flags: number, options?: Limits): Promise<void> {
+    return this.#call("attachDevice", options, () => this.#libvirtd.of(uuid).attach(xml));
+  }
+
+  detachDevice(uuid: string, xml: string, _flags: number, options?: Limits): Promise<void> {
+    return this.#call("detachDevice", options, () => this.#libvirtd.of(uuid).detach(xml));
+  }
+
+  updateDevice(uuid: string, xml: string, _flags: number, options?: Limits): Promise<void> {
+    return this.#call("updateDevice", options, () => this.#libvirtd.of(uuid).update(xml));
+  }
+
   migratePerform3Params(uuid: string, migration: MigrationAsked, options?: Limits): Promise<unknown> {
     return this.#call("migratePerform3Params", options, () => this.#libvirtd.migrate(uuid, migration));
   }

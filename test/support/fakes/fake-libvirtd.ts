@@ -126,9 +126,10 @@ export class FakeLibvirtd {
 
   /** The definition, one line; SECURE is 1. Source: libvirt-domain.h, virDomainXMLFlags. */
   xmlOf(uuid: string, flags: number): string {
-    const { name, password } = this.of(uuid);
+    const { name, password, disks } = this.of(uuid);
     const secret = password === undefined || (flags & 1) === 0 ? "" : ` passwd='${password}'`;
-    return `<domain><name>${name}</name><uuid>${uuid}</uuid><devices><graphics type='vnc'${secret}/></devices></domain>`;
+    const devices = `${disks.join("")}<graphics type='vnc'${secret}/>`;
+    return `<domain><name>${name}</name><uuid>${uuid}</uuid><os><type machine='pc-i440fx-7.2'>hvm</type></os><devices>${devices}</devices></domain>`;
   }
 
   /** FORCE_BOOT is 8. Source: libvirt-domain.h, virDomainCreateFlags. */

@@ -3,6 +3,7 @@ import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
 import { pause } from "../../../src/deadline.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
+import type { PayloadFile } from "../../../src/payload-file.ts";
 import type {
   AgentAnswer,
   AgentQuestion,
@@ -23,6 +24,7 @@ export interface Deeds {
   read(guest: string, signal: AbortSignal): Promise<Reading>;
   readAll(guests: readonly string[]): Promise<ReadonlyMap<string, Reading>>;
   prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared>;
+  setPayload(): Promise<void>;
   start(guest: string, signal: AbortSignal): Promise<void>;
   takeDefinition(guest: string, signal: AbortSignal): Promise<GuestDefinition>;
   saveDefinition(
@@ -72,6 +74,8 @@ export class FakePlatform implements Platform {
   readonly deeds: Partial<Deeds> = {};
   /** What every reading fails with while set. */
   trouble: AgentError | undefined;
+  /** What guests were given for their next starts. */
+  readonly payloads: (PayloadFile | undefined)[] = [];
   findings: readonly Finding[] = [];
   /** The memory that lies saved of every guest. */
   memory: SavedMemory | undefined;
@@ -110,6 +114,12 @@ export class FakePlatform implements Platform {
   async prepare(attributes: Attributes, signal: AbortSignal): Promise<Prepared> {
     this.calls.push(`prepare ${attributes.guestName}`);
     return (await this.deeds.prepare?.(attributes, signal)) ?? { resynced: false };
+  }
+
+  async setPayload(attributes: Attributes, payload: PayloadFile | undefined): Promise<void> {
+    this.payloads.push(payload);
+    this.calls.push(`setPayload ${attributes.guestName} ${payload?.name ?? "none"}`);
+    await this.deeds.setPayload?.();
   }
 
   savedMemory(): Promise<SavedMemory | undefined> {

@@ -119,6 +119,10 @@ export class ModelPlatform implements Platform {
     return { resynced: false };
   }
 
+  async setPayload(_attributes: object, _payload: object | undefined, signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+  }
+
   async savedMemory(_guest: string, signal: AbortSignal): Promise<undefined> {
     await this.#reach(signal);
   }

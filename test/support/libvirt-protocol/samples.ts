@@ -89,6 +89,7 @@ function traceDomain(): TracedRow[] {
     trace(table.setAutostart, { uuid, on: true }),
     trace(table.suspend, of),
     trace(table.attachDevice, { uuid, ...text }),
+    trace(table.detachDevice, { uuid, ...text }),
     trace(table.updateDevice, { uuid, ...text }),
     trace(table.hasManagedSave, flagged),
     trace(table.create, flagged),

@@ -20,10 +20,25 @@ export function updateVm(site: Inventory, vm: Vm, document: XmlNode, version: Ap
     if (first !== undefined) vm.payload = payloadIn(first, site.release, version);
     else if (site.release.payloadFiles === "elements") vm.payload = undefined; // before 3.3 nothing removes one
   }
+  updateCluster(site, vm, document);
   const availability = childNode(document, "high_availability");
   if (availability !== undefined) vm.isHighlyAvailable = childText(availability, "enabled") === "true";
   updatePlacement(vm, document);
   site.events.add("vmChanged", `VM ${vm.name} configuration was updated.`, { vm: vm.id });
+}
+
+/** Source: ovirt-engine, ChangeVMClusterCommand and its validator: the VM is down, the data centre stays. */
+function updateCluster(site: Inventory, vm: Vm, document: XmlNode): void {
+  const id = childNode(document, "cluster")?.attributes["id"];
+  if (id === undefined || id === vm.clusterId) return;
+  if (vm.status !== "down")
+    throw conflict("Cannot change a VM's cluster while the VM is running. Please stop the VM and retry.");
+  const [from, to] = [vm.clusterId, id].map(
+    (wanted) => site.clusters.find((cluster) => cluster.id === wanted)?.dataCenterId,
+  );
+  if (to === undefined || from !== to)
+    throw conflict("Cannot edit VM. The target cluster belongs to a different Data Center.");
+  vm.clusterId = id;
 }
 
 function updatePlacement(vm: Vm, document: XmlNode): void {

@@ -27,12 +27,15 @@ afterEach(() => {
   clock.stop();
 });
 
+function refuseIfUndecided(): Promise<void> {
+  return undecided();
+}
+
 function takeOffline(
   delayAfterGuestOfflineS = 30,
   signal = new AbortController().signal,
 ): Promise<StopResult> {
   const attributes = attributesOfGuest("web1", { delayAfterGuestOfflineS });
-  const refuseIfUndecided = () => undecided();
   return clock.until(offline({ resource: "web1_res", attributes, platform, log, refuseIfUndecided }, signal));
 }
 

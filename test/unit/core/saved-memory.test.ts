@@ -57,6 +57,7 @@ describe("goesOnFromMemory", () => {
       attributes: attributesOfGuest("web1"),
       platform,
       log,
+      site: undefined,
       onStarting: () => Promise.resolve(),
       onResynced: () => undefined,
       savedRecord: RECORD,

@@ -56,6 +56,16 @@ describe("attr_changed", () => {
     ]);
   });
 
+  it("names the key of DROpts that is wrong", async () => {
+    await host.ask("open");
+    engineSays({ DROpts: "ConfigureNetwork 1 IPAddress 10.1.2.3 Netmask 24 Gateway 10.9.9.1" });
+    await changed("DROpts");
+
+    expect(JSON.stringify(host.log.entries.map(({ fields }) => [fields, String(fields["err"])]))).toContain(
+      'resource web1_res: DROpts.Gateway = \\"10.9.9.1\\": is not in the network 10.1.2.0/24',
+    );
+  });
+
   it("logs what the environment of the resource lacks", async () => {
     await host.ask("open");
     engineSays({});

@@ -34,9 +34,21 @@ describe("takeDefinition", () => {
     host.libvirtd.becomes("web1", CODE.booted);
 
     expect(await take("web1")).toEqual({
-      text: `<domain><name>web1</name><uuid>${uuid}</uuid><devices><graphics type='vnc'/></devices></domain>`,
+      text: `<domain><name>web1</name><uuid>${uuid}</uuid><os><type machine='pc-i440fx-7.2'>hvm</type></os><devices><graphics type='vnc'/></devices></domain>`,
       active: true,
     });
+  });
+
+  it("leaves out the CD-ROM with network settings, which are those of this site", async () => {
+    const { disks } = host.libvirtd.define("web1");
+    disks.push(
+      "<disk device='cdrom'><target dev='hdc'/></disk>",
+      "<disk device='cdrom'><target dev='hdd'/><serial>VCSNET</serial></disk>",
+    );
+
+    expect((await take("web1")).text).toContain(
+      "<devices><disk device='cdrom'><target dev='hdc'/></disk><graphics type='vnc'/></devices>",
+    );
   });
 
   it("leaves passwords out unless the configuration asks for them (scenario 87)", async () => {

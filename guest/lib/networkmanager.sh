@@ -1,0 +1,59 @@
+# NetworkManager: a connection of ours, made from the one that the NIC has, which stays as it is.
+
+profile_prefix=vcs-net-reconfig-
+
+networkmanager_manages() {
+  command -v nmcli >/dev/null && is_enabled NetworkManager || return 1
+  networkmanager_runs || return 0
+  case $(nmcli -t -f DEVICE,STATE device 2>/dev/null | grep "^$nic:") in
+    '' | *:unmanaged*) return 1 ;;
+  esac
+}
+
+networkmanager_runs() {
+  nmcli -t -f RUNNING general 2>/dev/null | grep -qx running
+}
+
+networkmanager_apply() {
+  profile=$profile_prefix$short
+  before=$(connection_of "$nic")
+  networkmanager_forget "$profile"
+  if [ -z "$before" ] || ! nmcli connection clone uuid "$before" "$profile"; then
+    nmcli connection add type ethernet con-name "$profile" ifname "$nic" || return 1
+  fi
+  other=4
+  [ "$family" = 6 ] || other=6
+  dns4='' dns6=''
+  for server in $dns; do
+    if is_ipv4 "$server"; then dns4="$dns4${dns4:+,}$server"; else dns6="$dns6${dns6:+,}$server"; fi
+  done
+  nmcli connection modify "$profile" connection.interface-name "$nic" connection.autoconnect yes \
+    connection.autoconnect-priority 999 \
+    "ipv$family.method" manual "ipv$family.addresses" "$address/$prefix" "ipv$family.gateway" "$gateway" \
+    "ipv$family.dns-search" "$(echo "$search" | tr ' ' ,)" ipv4.dns "$dns4" ipv6.dns "$dns6"
+}
+
+networkmanager_activate() {
+  nmcli connection up "$profile" ifname "$nic" || return 1
+  for old in $(nmcli -t -f NAME connection show | grep "^$profile_prefix"); do
+    [ "$old" = "$profile" ] || networkmanager_forget "$old"
+  done
+}
+
+networkmanager_undo() {
+  networkmanager_forget "$profile"
+  if [ -n "$before" ]; then nmcli connection up uuid "$before"; fi
+  return 0
+}
+
+networkmanager_forget() {
+  nmcli connection delete "$1" >/dev/null 2>&1
+  return 0
+}
+
+# The UUID of the connection that the NIC has now.
+connection_of() {
+  nmcli -t -f UUID,DEVICE connection show --active 2>/dev/null | while IFS=: read -r uuid its; do
+    if [ "$its" = "$1" ]; then echo "$uuid"; fi
+  done | sed -n 1p
+}
