@@ -3,6 +3,7 @@ import { TLSSocket } from "node:tls";
 import { buildConnector } from "undici";
 import { AgentError, messageOf } from "../agent-error.ts";
 import type { Trust } from "./settings.ts";
+import { systemAuthorities } from "./system-authorities.ts";
 import { connectErrorOf, untrusted } from "./tls-words.ts";
 
 /** Marks a failure before anything was sent: whatever was asked has not been done. */
@@ -45,8 +46,10 @@ export function trustedConnector(origin: string, trust: Trust, connectMs: number
 /** A pinned certificate is compared before anything is sent; its authority and name may then be any. */
 function tlsOptions(trust: Trust): { ca?: string; rejectUnauthorized: boolean } {
   switch (trust.kind) {
-    case "system":
-      return { rejectUnauthorized: true };
+    case "system": {
+      const ca = systemAuthorities();
+      return ca === undefined ? { rejectUnauthorized: true } : { ca, rejectUnauthorized: true };
+    }
     case "ca file":
       return { ca: authorities(trust.path), rejectUnauthorized: true };
     case "fingerprints":
