@@ -2,6 +2,7 @@ import { AgentError, hasCode } from "../agent-error.ts";
 import type { Log } from "../log.ts";
 import type { StopBudget } from "../platform.ts";
 import type { GuestReader, GuestSight } from "./guest-reader.ts";
+import type { Vm } from "./vm-document.ts";
 
 /** Shown in RHEV-M beside the event. */
 const REASON = "Veritas Cluster Server";
@@ -66,7 +67,7 @@ export class GuestStopper {
         );
       const { vm, reading } = await reader.sight(guest, signal);
       if (reading.active === false || vm.status === "powering_down") return;
-      if (reading.active === true && vm.status === "up") {
+      if (reading.active === true && vm.status === "up" && (await this.#isStill(guest, vm, signal))) {
         await this.#send(guest, () => reader.managerOf(guest).actions.shutDownVm(vm.id, REASON, signal));
         return;
       }
@@ -122,12 +123,22 @@ export class GuestStopper {
   async #end(guest: string, { vm, reading }: GuestSight, asked: Asked, signal: AbortSignal): Promise<void> {
     const step = reading.active === true ? stepFor(vm.status) : undefined;
     if (step === undefined || (asked.step === step && performance.now() < asked.untilMs)) return;
+    if (!(await this.#isStill(guest, vm, signal))) return;
     const { actions } = this.#parts.reader.managerOf(guest);
     asked.step = step;
     asked.untilMs = performance.now() + REPEAT_MS;
     await this.#send(guest, () =>
       step === "cancel" ? actions.cancelMigration(vm.id, signal) : actions.stopVm(vm.id, REASON, signal),
     );
+  }
+
+  /**
+   * Whether it is on the same host and as it was, at this moment: a sight takes some requests, and RHEV-M stops a guest
+   * wherever it is by then.
+   */
+  async #isStill(guest: string, { id, hostId, status }: Vm, signal: AbortSignal): Promise<boolean> {
+    const now = await this.#parts.reader.managerOf(guest).reads.vm(id, signal);
+    return now.hostId === hostId && now.status === status;
   }
 
   /** What the answer was shows in the state, which is read next in any case. */

@@ -9,6 +9,9 @@ import type { RhevmActions } from "./rhevm-actions.ts";
 import type { RhevmReads } from "./rhevm-reads.ts";
 import { systemOfHost } from "./system-of-host.ts";
 
+/** A session that ends is replaced once. */
+const FENCES_AT_MOST = 2;
+
 /** What fencing needs of an engine of RHEV-M. */
 export interface FencingManager {
   readonly reads: Pick<RhevmReads, "vm" | "vmsOn" | "hosts" | "clusters" | "dataCenter">;
@@ -125,9 +128,7 @@ export class ManualFencing {
     const audit = { audit: "manual fencing", ...one.fields, ...evidenceOf(facts) };
     log.warn(audit, "host is going to be declared dead at RHEV-M");
     try {
-      await this.#permitted(one, subject, signal);
-      throwIfAborted(signal);
-      await one.manager.actions.fenceHost(one.hostId, "manual", signal);
+      await this.#send(one, subject, signal);
     } catch (error) {
       log.warn({ ...audit, reason: messageOf(error) }, "host was not declared dead, or nobody can tell");
       // whether it was done shows in the states, which the caller reads
@@ -135,6 +136,20 @@ export class ManualFencing {
       return;
     }
     log.warn(audit, "host was declared dead at RHEV-M");
+  }
+
+  /** Where the session had ended, nothing was sent, and the host is looked at anew before it is sent after all. */
+  async #send(one: Case, subject: string, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#permitted(one, subject, signal);
+      throwIfAborted(signal);
+      try {
+        await one.manager.actions.fenceHost(one.hostId, "manual", signal);
+        return;
+      } catch (error) {
+        if (attempt === FENCES_AT_MOST || !hasCode(error, "PLATFORM_DOWN")) throw error;
+      }
+    }
   }
 
   async #permitted(one: Case, subject: string, signal: AbortSignal): Promise<FencingFacts> {

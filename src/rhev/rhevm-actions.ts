@@ -12,8 +12,17 @@ import {
   reasonBody,
   startBody,
 } from "./request-bodies.ts";
-import type { RhevmSession } from "./session.ts";
+import type { RhevmSession, Write } from "./session.ts";
 import { outcomeUnknown } from "./transport.ts";
+
+/** What a 404 means, and whether the action is sent in the session that stands or not at all. */
+type Manner = Pick<Write, "notFound" | "isPrompt">;
+
+const VM: Manner = { notFound: "GUEST_NOT_FOUND" };
+const HOST: Manner = { notFound: "REFUSED" };
+/** What ends something wherever it is by then. */
+const VM_NOW: Manner = { ...VM, isPrompt: true };
+const HOST_NOW: Manner = { ...HOST, isPrompt: true };
 
 /** An action that the engine accepted: it has begun, and its end shows in the states. */
 export interface Accepted {
@@ -29,7 +38,8 @@ export interface Accepted {
  * All that the agent changes at an engine. Each is sent once.
  *
  * Errors are those of RhevmSession.write: REFUSED with the engine's words when it says no (409, on engines before 3.3
- * 400), GUEST_NOT_FOUND for a VM it does not know, OUTCOME_UNKNOWN when nobody can tell: then the state must be read.
+ * 400), GUEST_NOT_FOUND for a VM it does not know, OUTCOME_UNKNOWN when nobody can tell: then the state must be read. Stop,
+ * shutdown and fence are not sent after a log-in, on facts that may be old by then: PLATFORM_DOWN.
  */
 export class RhevmActions {
   readonly #session: RhevmSession;
@@ -46,7 +56,7 @@ export class RhevmActions {
 
   /** Ends a VM at once, wherever it runs. */
   async stopVm(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#actOnVm(id, "stop", reasonBody(reason), signal);
+    return this.#act(`/vms/${id}`, "stop", reasonBody(reason), VM_NOW, signal);
   }
 
   /**
@@ -54,7 +64,7 @@ export class RhevmActions {
    * ACPI nor a guest agent.
    */
   async shutDownVm(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#actOnVm(id, "shutdown", reasonBody(reason), signal);
+    return this.#act(`/vms/${id}`, "shutdown", reasonBody(reason), VM_NOW, signal);
   }
 
   async migrateVm(id: string, hostId: string, signal: AbortSignal): Promise<Accepted> {
@@ -84,22 +94,22 @@ export class RhevmActions {
   }
 
   async activateHost(id: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#act(`/hosts/${id}`, "activate", PLAIN_ACTION, "REFUSED", signal);
+    return this.#act(`/hosts/${id}`, "activate", PLAIN_ACTION, HOST, signal);
   }
 
   /** Sends a host to maintenance: its VMs are migrated away first. */
   async deactivateHost(id: string, reason: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#act(`/hosts/${id}`, "deactivate", reasonBody(reason), "REFUSED", signal);
+    return this.#act(`/hosts/${id}`, "deactivate", reasonBody(reason), HOST, signal);
   }
 
   /** With `manual`: tells the engine that the host is dead. If it is not, its VMs may run twice. */
   async fenceHost(id: string, type: FenceType, signal: AbortSignal): Promise<Accepted> {
-    return this.#act(`/hosts/${id}`, "fence", fenceBody(type), "REFUSED", signal);
+    return this.#act(`/hosts/${id}`, "fence", fenceBody(type), HOST_NOW, signal);
   }
 
   /** Makes an `up` host the SPM of its data centre; engines before 3.3 do not know it. */
   async selectSpm(id: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#act(`/hosts/${id}`, "forceselectspm", PLAIN_ACTION, "REFUSED", signal);
+    return this.#act(`/hosts/${id}`, "forceselectspm", PLAIN_ACTION, HOST, signal);
   }
 
   async #changeVm(id: string, body: string, signal: AbortSignal): Promise<void> {
@@ -111,19 +121,22 @@ export class RhevmActions {
   }
 
   async #actOnVm(id: string, verb: string, body: string, signal: AbortSignal): Promise<Accepted> {
-    return this.#act(`/vms/${id}`, verb, body, "GUEST_NOT_FOUND", signal);
+    return this.#act(`/vms/${id}`, verb, body, VM, signal);
   }
 
   async #act(
     resource: string,
     verb: string,
     body: string,
-    notFound: "GUEST_NOT_FOUND" | "REFUSED",
+    manner: Manner,
     signal: AbortSignal,
   ): Promise<Accepted> {
     const correlationId = newCorrelationId();
     const path = `${resource}/${verb}`;
-    const answer = await this.#session.write({ method: "POST", path, body, correlationId, notFound }, signal);
+    const answer = await this.#session.write(
+      { method: "POST", path, body, correlationId, ...manner },
+      signal,
+    );
     return this.#accepted(readReply(answer, path), path, correlationId);
   }
 

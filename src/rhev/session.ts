@@ -32,6 +32,11 @@ export interface Write extends Question {
   readonly body: string;
   /** Marks events and jobs of this request: at most 36 characters of A-Z, a-z, 0-9, `_` and `-`. */
   readonly correlationId: string;
+  /**
+   * It is sent in the session that stands or not at all: what it was decided on would be old after a log-in, which may take
+   * half a minute.
+   */
+  readonly isPrompt?: boolean;
 }
 
 /** Either of them. */
@@ -39,6 +44,7 @@ interface Asking extends Question {
   readonly method: "GET" | Write["method"];
   readonly body?: string;
   readonly correlationId?: string;
+  readonly isPrompt?: boolean;
 }
 
 /** A log-in is up to four requests, and may start the password's command. */
@@ -100,7 +106,8 @@ export class RhevmSession {
   /**
    * Changes something, and never asks twice, but after an answer that proves that nothing was done: an ended session.
    *
-   * @throws {AgentError} as read; OUTCOME_UNKNOWN when it may have been carried out: then read the state
+   * @throws {AgentError} as read; OUTCOME_UNKNOWN when it may have been carried out: then read the state; PLATFORM_DOWN for a
+   * prompt one when there was no session: nothing was done, and the next one finds a session
    */
   async write(write: Write, signal: AbortSignal): Promise<XmlElement> {
     return this.#ask(write, signal);
@@ -154,11 +161,14 @@ export class RhevmSession {
     question: Asking,
     signal: AbortSignal,
   ): Promise<{ readonly entry: Entry; readonly answer: HttpAnswer }> {
+    const hadSession = this.#entry !== undefined;
     const entry = await this.entry(signal);
+    if (question.isPrompt === true && !hadSession) throw notSent(question);
     const answer = await this.#send(entry, question, signal);
     if (answer.status !== 401) return { entry, answer };
     this.#drop(entry);
     const renewed = await this.entry(signal);
+    if (question.isPrompt === true) throw notSent(question);
     const second = await this.#send(renewed, question, signal);
     if (second.status === 401) {
       this.#drop(renewed);
@@ -249,6 +259,14 @@ export class RhevmSession {
     };
     await this.#transport.send({ method: "GET", path: root, headers, isWrite: false }, signal);
   }
+}
+
+/** The session had ended; the caller looks again before it asks again. */
+function notSent({ method, path }: Asking): AgentError {
+  return new AgentError(
+    "PLATFORM_DOWN",
+    `${method} ${path}: the session with RHEV-M had ended, nothing was done; it is logged in again`,
+  );
 }
 
 /** An engine that tells no release is as old as its API. */

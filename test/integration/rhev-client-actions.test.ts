@@ -36,8 +36,12 @@ describe.each(RELEASES)("the RHEV client's actions at %s", (release) => {
     expect(await reads.vm(web1, signal)).toMatchObject({ status: "down", hostId: undefined });
   });
 
-  it("shut a guest down", async () => {
+  it("shut a guest down, in a session that stands", async () => {
     const { engine, actions, reads, web2 } = await site(release);
+    expect(await errorOf(actions.shutDownVm(web2, "offline of VCS", signal))).toMatchObject({
+      code: "PLATFORM_DOWN",
+    });
+    expect((await reads.vm(web2, signal)).status).toBe("up");
 
     await actions.shutDownVm(web2, "offline of VCS", signal);
     settle(engine);

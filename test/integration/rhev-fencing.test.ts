@@ -76,6 +76,30 @@ describe("manual fencing", () => {
     },
   );
 
+  it("asks everything again when its session had ended: the host may have come back during the log-in", async () => {
+    const { site, free } = await lostHost();
+    site.faults.next("unauthorized", {
+      matching: ({ url }) => {
+        if (!url.endsWith("/fence")) return false;
+        site.world.setHostStatus("host2", "connecting");
+        return true;
+      },
+    });
+
+    expect(await refusalOf(free())).toContain("connecting");
+    expect(fences(site)).toBe(1);
+  });
+
+  it("declares a host dead after its session was renewed, where all is as it was", async () => {
+    const { site, free } = await lostHost();
+    site.faults.next("unauthorized", { matching: ({ url }) => url.endsWith("/fence") });
+
+    await free();
+
+    expect(fences(site)).toBe(2);
+    expect(site.world.vm("web1").status).toBe("down");
+  });
+
   it("declares a host dead once for all its guests, though they are started together", async () => {
     const { site, free } = await lostHost();
 

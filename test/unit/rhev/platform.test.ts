@@ -107,6 +107,30 @@ describe("a stop by the platform over RHEV-M", () => {
     expect(await errorOf(platform.destroy("web1", BUDGET, never))).toMatchObject({ code: "GUEST_NOT_FOUND" });
   });
 
+  it.each(["while it is looked at", "while the agent logs in again"])(
+    "leaves a guest alone that goes to another host %s",
+    async (when) => {
+      const engine = await testEngine();
+      engine.world.addVm("web1", { host: "host1" });
+      const { platform } = await testPlatform(engine, { host: "host1" });
+      await platform.read("web1", never);
+      const leaves = () => {
+        engine.world.setVmStatus("web1", "up", "host2");
+        return true;
+      };
+      if (when === "while it is looked at") {
+        engine.faults.next("slow", { matching: ({ url }) => url.includes("/hosts") && leaves() });
+      } else {
+        engine.faults.next("unauthorized", { matching: ({ url }) => url.endsWith("/stop") && leaves() });
+      }
+
+      await passing(engine, platform.destroy("web1", BUDGET, never));
+
+      expect(engine.world.vm("web1")).toMatchObject({ status: "up" });
+      expect(asked(engine).length).toBe(when === "while it is looked at" ? 0 : 1);
+    },
+  );
+
   it("of a guest that boots is no shutdown: RHEV-M would cut its power", async () => {
     const engine = await testEngine();
     engine.world.addVm("web1", { host: "host1", status: "powering_up" });
