@@ -114,7 +114,7 @@ async function verifyDeparture(
   await inTurnOf(parts, record, signal, async (isCurrent, limit) => {
     const reading = await platform.read(guest, limit);
     if (!isContradicted(record, reading)) return;
-    const end = await platform.whereIs(guest, { uuid, peer: undefined }, limit);
+    const end = await platform.whereIs(guest, { uuid, peer: undefined, endedHere: true }, limit);
     if (!isCurrent() || end === undefined || end.kind === "doubtful") return;
     if (end.kind === "lost" && end.endedOn === undefined) {
       log.info({ guest, reason: end.why }, "guest came back and ended here, its migration record is dropped");

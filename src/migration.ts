@@ -58,8 +58,10 @@ export type MigrationEnd =
 export interface Whereabouts {
   /** Undefined: the UUID that the guest of this name had last here. */
   readonly uuid: string | undefined;
-  /** The system it went to; undefined: it may be on any system that is configured. */
+  /** The system it went to; undefined: it may be on any system, also one that is not configured. */
   readonly peer: string | undefined;
+  /** An emulator of it ended here after it had left: it is looked for on the systems that are configured, and no others. */
+  readonly endedHere?: true;
 }
 
 /** What a migration has done so far. */
