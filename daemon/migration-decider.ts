@@ -67,13 +67,14 @@ function isStandstill(reading: Reading | undefined): boolean {
 
 /** In the last moment of a good migration a guest stands still too: it is looked at once more. */
 async function suspect(
-  { migrations, platform, log }: DeciderParts,
+  { book, migrations, platform, log }: DeciderParts,
   guest: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     const reading = await platform.read(guest, signal);
-    if (isStandstill(reading)) await migrations.suspect(guest, reading.uuid);
+    const isKept = book.ofGuest(guest).length > 0;
+    if (isKept && isStandstill(reading)) await migrations.suspect(guest, reading.uuid);
   } catch (error) {
     log.debug({ guest, reason: messageOf(error) }, "guest that stands still cannot be read now");
   }
