@@ -92,13 +92,24 @@ async function decide(
     const end = await platform.whereIs(guest, record, limit);
     if (end === undefined && isCurrent()) return abortIfOverdue(parts, record, tried, limit);
     if (end === undefined || !isCurrent() || isSame(record, end)) return;
-    // as long as nothing speaks against it, one that stands still is what it seems to be
-    if (record.kind === "stuck" && end.kind === "doubtful" && end.isNowhere !== true) return;
+    if (record.kind === "stuck" && end.kind === "doubtful" && end.isNowhere !== true)
+      return noteUnread(parts, record, end.isUnread);
     await migrations.end(guest, uuid, peer, end);
     if (end.kind === "doubtful") return;
     log.info({ guest, peer, end: end.kind, reason: end.why }, "end of a migration is known");
     parts.look(guest);
   });
+}
+
+/** As long as both ends can be read and nothing speaks against it, one that stands still is what it seems to be. */
+function noteUnread(
+  { migrations, look }: DeciderParts,
+  record: MigrationRecord,
+  isUnread: true | undefined,
+): void {
+  if (record.isUnread === isUnread) return;
+  migrations.sought(record, isUnread);
+  look(record.guest);
 }
 
 /**

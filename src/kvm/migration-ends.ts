@@ -126,10 +126,13 @@ export class MigrationEnds {
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
     const isNowhere = seen.source.word === "split" && seen.target.word === "inactive";
+    const isAsked = peer !== undefined || this.#parts.peers.systems.length > 0;
+    const isUnread = seen.source.word === "unreadable" || (isAsked && seen.target.word === "unreadable");
     return {
       kind: "doubtful",
       why: `${why}${alarm}; decide with: ${commands.join(" and ")}`,
       ...(isNowhere ? { isNowhere } : {}),
+      ...(isUnread ? { isUnread } : {}),
     };
   }
 

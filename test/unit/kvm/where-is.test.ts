@@ -228,6 +228,18 @@ describe("a guest that may be on any peer", () => {
     expect(destroys()).toEqual([]);
   });
 
+  it("tells a silence from a doubt that both ends make, and from having nobody to ask", async () => {
+    here(CODE.pausedMigrating);
+    expect((await whereIs({ peer: undefined }))?.kind).toBe("doubtful");
+    expect(await whereIs({ peer: undefined })).not.toHaveProperty("isUnread");
+
+    node3.stop();
+    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "doubtful", isUnread: true });
+
+    host.settings.peers = new Map();
+    expect(await whereIs({ peer: undefined })).not.toHaveProperty("isUnread");
+  });
+
   it("is doubtful when there are no peers, and has moved when libvirt itself says so", async () => {
     host.settings.peers = new Map();
     here(CODE.offCrashed);
