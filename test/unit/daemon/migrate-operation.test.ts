@@ -119,44 +119,6 @@ describe("the operation migrate (scenario 65)", () => {
     expect(record()).toMatchObject({ kind: "doubtful", peer: "node2" });
   });
 
-  it.each([
-    { kind: "moved", why: "both ends say so" },
-    { kind: "lost", why: "on neither host" },
-    { kind: "doubtful", why: "node2 is silent" },
-  ] as const)("records nothing of a guest that is closed meanwhile: $kind", async (end) => {
-    platformMigrates(async () => {
-      await host.ask("close");
-      return end;
-    });
-    await migrate();
-
-    expect(record()).toBeUndefined();
-    expect(host.facts.migrations.get("web1")).toBeUndefined();
-    expect(host.log.messages("info").filter((message) => message === "migration recorded")).toHaveLength(1);
-  });
-
-  it("drops its own record when the guest is closed just before it is asked for", async () => {
-    host.platform.deeds.migrate = async (_guest, plan) => {
-      await host.ask("close");
-      await plan.onMoving(UUID);
-      throw new AgentError("REFUSED", "no such host");
-    };
-    await migrate();
-
-    expect(record()).toBeUndefined();
-  });
-
-  it("records the end for a resource that was closed and opened meanwhile, of the guest that was asked for", async () => {
-    platformMigrates(async () => {
-      await host.ask("close");
-      await host.ask("open");
-      return { kind: "moved", why: "both ends say so" };
-    });
-    await migrate();
-
-    expect(record()).toMatchObject({ kind: "left", uuid: UUID, peer: "node2" });
-  });
-
   it("goes on when its shim is killed", async () => {
     const shim = new AbortController();
     platformMigrates(async () => {

@@ -332,29 +332,3 @@ describe("what a migration left", () => {
     expect(host.log.messages("warn")).toContain("what a migration left of the guest cannot be ended");
   });
 });
-
-describe("a guest that is looked for on all peers and found on none", () => {
-  it("ended on the peer that says so of itself", async () => {
-    here(CODE.offCrashed);
-    there(node3, CODE.offShutdown);
-
-    expect(await whereIs({ peer: undefined, endedHere: true })).toMatchObject({
-      kind: "lost",
-      endedOn: "node3",
-    });
-  });
-
-  it.each([CODE.offMigrated, CODE.offUnknown])(
-    "ended on no peer that only was rid of it: %j",
-    async (code) => {
-      here(CODE.offCrashed);
-      there(node2, code);
-
-      expect(await whereIs({ peer: undefined, endedHere: true })).toEqual({
-        kind: "lost",
-        endedOn: undefined,
-        why: "libvirt here says shut off (crashed), other hosts: not active on any peer",
-      });
-    },
-  );
-});
