@@ -20,6 +20,7 @@ import {
   runOnline,
 } from "./operations.ts";
 import type { ResourceRecord } from "./resource-book.ts";
+import { forgetIfUnkept } from "./unkept-guest.ts";
 
 /** Names of resources come from outside: a stream of invented ones must not grow without end. */
 const COMPLAINTS_AT_MOST = 10_000;
@@ -156,14 +157,11 @@ export class Dispatcher {
   }
 
   async #close(resource: string): Promise<Result> {
-    const { arrivals, book, migrations, platform } = this.#parts;
+    const { arrivals, book } = this.#parts;
     const guest = book.get(resource)?.registration.attributes.guestName;
     await book.remove(resource);
     arrivals.forget(resource);
-    if (guest !== undefined && book.ofGuest(guest).length === 0) {
-      platform.forget(guest);
-      await migrations.forget(guest);
-    }
+    if (guest !== undefined) await forgetIfUnkept(this.#parts, guest);
     return { exitCode: 0 };
   }
 
@@ -187,7 +185,11 @@ export class Dispatcher {
     }
     const attributes = this.#attributesFor(request, known, log);
     this.#parts.passwords.note(attributes, request.tuples);
-    return entryPoint === "open" ? book.open(resource, attributes) : book.refresh(resource, attributes);
+    const before = known?.registration.attributes.guestName;
+    const record =
+      entryPoint === "open" ? book.open(resource, attributes) : book.refresh(resource, attributes);
+    if (before !== undefined) void forgetIfUnkept(this.#parts, before);
+    return record;
   }
 
   /** A guest must be stoppable though an attribute that has nothing to do with stopping was spoilt meanwhile. */

@@ -3,6 +3,7 @@ import { migrate } from "../src/entry-points/migrate.ts";
 import type { Call, OperationParts, Result } from "./operations.ts";
 import { contextOf, MONITOR_MS, operate } from "./operations.ts";
 import { refuseIfUndecided } from "./undecided.ts";
+import { forgetIfUnkept } from "./unkept-guest.ts";
 
 /**
  * Moves the guest to the system that the engine named. A migration cannot be undone by its exit code: whatever becomes of
@@ -20,13 +21,16 @@ export async function runMigrate(
   const { book, migrations } = parts;
   if (book.ofGuest(guestName).some(({ operation }) => operation === "migrate"))
     throw new AgentError("REFUSED", `guest ${guestName} is not migrated: a migration of it runs already`);
+  const moving: { uuid?: string } = {};
   const context = {
     ...contextOf(parts, call),
     target,
     system: parts.systems.own(),
     siteOf: (system: string) => parts.systems.siteOf(system),
-    onMoving: (uuid: string, abortAfterMs: number) =>
-      migrations.begin(guestName, uuid, target ?? "", abortAfterMs),
+    onMoving: (uuid: string, abortAfterMs: number) => {
+      moving.uuid = uuid;
+      return migrations.begin(guestName, uuid, target ?? "", abortAfterMs);
+    },
     onProgress: (progress: object) => {
       record.migration = { target: target ?? "", ...progress };
     },
@@ -35,10 +39,13 @@ export async function runMigrate(
     try {
       await refuseIfUndecided(parts, guestName, "migrated", inTurn);
       const found = await migrate(context, until - performance.now(), inTurn);
-      await migrations.end(guestName, migrations.get(guestName)?.uuid, target, found);
+      // closed meanwhile: nobody would look after the record
+      if (book.ofGuest(guestName).length > 0)
+        await migrations.end(guestName, migrations.get(guestName)?.uuid ?? moving.uuid, target, found);
       return found;
     } finally {
       record.migration = undefined;
+      await forgetIfUnkept(parts, guestName);
     }
   });
   if (end.kind === "moved") record.awaited = { online: false, until: performance.now() + MONITOR_MS };

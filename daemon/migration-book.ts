@@ -109,6 +109,11 @@ export class MigrationBook {
     if (this.#records.get(record.guest) === record) this.#records.set(record.guest, { ...record, despite });
   }
 
+  /** Whether an end could not be read when one that stands still was looked for last. */
+  sought(record: MigrationRecord, isUnread: true | undefined): void {
+    if (this.#records.get(record.guest) === record) this.#records.set(record.guest, { ...record, isUnread });
+  }
+
   /** Drops what is known of a guest; resolves as begin does. */
   forget(guest: string): Promise<void> {
     if (!this.#records.delete(guest)) return Promise.resolve();

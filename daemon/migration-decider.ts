@@ -67,13 +67,14 @@ function isStandstill(reading: Reading | undefined): boolean {
 
 /** In the last moment of a good migration a guest stands still too: it is looked at once more. */
 async function suspect(
-  { migrations, platform, log }: DeciderParts,
+  { book, migrations, platform, log }: DeciderParts,
   guest: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     const reading = await platform.read(guest, signal);
-    if (isStandstill(reading)) await migrations.suspect(guest, reading.uuid);
+    const isKept = book.ofGuest(guest).length > 0;
+    if (isKept && isStandstill(reading)) await migrations.suspect(guest, reading.uuid);
   } catch (error) {
     log.debug({ guest, reason: messageOf(error) }, "guest that stands still cannot be read now");
   }
@@ -91,13 +92,24 @@ async function decide(
     const end = await platform.whereIs(guest, record, limit);
     if (end === undefined && isCurrent()) return abortIfOverdue(parts, record, tried, limit);
     if (end === undefined || !isCurrent() || isSame(record, end)) return;
-    // as long as nothing speaks against it, one that stands still is what it seems to be
-    if (record.kind === "stuck" && end.kind === "doubtful" && end.isNowhere !== true) return;
+    if (record.kind === "stuck" && end.kind === "doubtful" && end.isNowhere !== true)
+      return noteUnread(parts, record, end.isUnread);
     await migrations.end(guest, uuid, peer, end);
     if (end.kind === "doubtful") return;
     log.info({ guest, peer, end: end.kind, reason: end.why }, "end of a migration is known");
     parts.look(guest);
   });
+}
+
+/** As long as both ends can be read and nothing speaks against it, one that stands still is what it seems to be. */
+function noteUnread(
+  { migrations, look }: DeciderParts,
+  record: MigrationRecord,
+  isUnread: true | undefined,
+): void {
+  if (record.isUnread === isUnread) return;
+  migrations.sought(record, isUnread);
+  look(record.guest);
 }
 
 /**
@@ -114,7 +126,7 @@ async function verifyDeparture(
   await inTurnOf(parts, record, signal, async (isCurrent, limit) => {
     const reading = await platform.read(guest, limit);
     if (!isContradicted(record, reading)) return;
-    const end = await platform.whereIs(guest, { uuid, peer: undefined }, limit);
+    const end = await platform.whereIs(guest, { uuid, peer: undefined, endedHere: true }, limit);
     if (!isCurrent() || end === undefined || end.kind === "doubtful") return;
     if (end.kind === "lost" && end.endedOn === undefined) {
       log.info({ guest, reason: end.why }, "guest came back and ended here, its migration record is dropped");

@@ -21,6 +21,7 @@ import type { GuestQueue } from "./guest-queue.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 import { withResync } from "./resync.ts";
 import { mayBeNeededElsewhere, refuseIfNeededElsewhere, refuseIfUndecided } from "./undecided.ts";
+import { forgetIfUnkept } from "./unkept-guest.ts";
 
 /** The hypervisor's share of a monitor's time; the rest is for other proof. */
 const HYPERVISOR_SHARE = 0.6;
@@ -206,7 +207,9 @@ export async function runAttrChanged(
     );
   }
   await operate(parts, call, "attr_changed", signal, async () => {
+    const before = record.registration.attributes.guestName;
     await parts.book.adopt(record, attributes);
+    await forgetIfUnkept(parts, before);
   });
   warnOfShortDelays(attributes, log);
   refuseMixedEnvironments(parts.book, resource, attributes);

@@ -82,7 +82,6 @@ async function readOrNothing(
   }
 }
 
-function mayRunOnTarget({ active, migrating, moved, recallable, state }: Reading): boolean {
-  if (active !== true || recallable === true) return false;
-  return moved === "split" || (migrating && state.kind === "INTENTIONAL OFFLINE");
+function mayRunOnTarget({ active, moved, runsOnTarget }: Reading): boolean {
+  return active === true && (moved === "split" || runsOnTarget === true);
 }

@@ -58,9 +58,17 @@ function byRecord(
     return { state: INTENTIONAL_OFFLINE, reason: `${reason}; it left for ${to}, recorded at ${at}` };
   if (kind === "lost" && reading.moved === "away")
     return { state: OFFLINE, reason: `${reason}; but ${to} was read and does not run it` };
-  // what stands still here since the hand-over is what it seems, until something speaks against it
-  const isUndecided = kind === "moving" || (kind === "stuck" && isGone);
-  if (isUndecided && (isGone || reading.moved === "split") && reading.moved !== "away")
+  if (isUndecided(reading, record))
     return { state: UNKNOWN, reason: `${reason}; its migration to ${to} is not decided yet` };
   return undefined;
+}
+
+/**
+ * What stands still here since the hand-over is what it seems, as long as the other end can be read and does not have it.
+ * Before our own migration is decided, and while an end is silent, it may run there.
+ */
+function isUndecided({ active, moved }: Reading, { kind, isUnread }: MigrationRecord): boolean {
+  if (moved === "away") return false;
+  if (kind === "moving") return active === false || moved === "split" || moved === "stuck";
+  return kind === "stuck" && (active === false || (isUnread === true && moved === "stuck"));
 }

@@ -29,6 +29,8 @@ export interface MigrationRecord {
    * later process saw nothing, and proves it anew.
    */
   readonly despite?: string | undefined;
+  /** For one that stands still: at the last look an end could not be read, so it may run there. Not kept on disk. */
+  readonly isUnread?: true | undefined;
   /** Set while a migration that this agent has asked for may still run. */
   readonly asked?: AskedMigration | undefined;
 }
@@ -50,16 +52,23 @@ export type MigrationEnd =
   | { readonly kind: "lost"; readonly why: string; readonly endedOn?: string | undefined }
   /**
    * Nothing proves where it is; nothing was destroyed or started. `isNowhere`: what is here cannot live by itself, and no
-   * host that is known has the rest.
+   * host that is known has the rest. `isUnread`: an end that could be asked did not answer.
    */
-  | { readonly kind: "doubtful"; readonly why: string; readonly isNowhere?: true };
+  | {
+      readonly kind: "doubtful";
+      readonly why: string;
+      readonly isNowhere?: true;
+      readonly isUnread?: true;
+    };
 
 /** What is known of a guest that is looked for; a migration record is such knowledge. */
 export interface Whereabouts {
   /** Undefined: the UUID that the guest of this name had last here. */
   readonly uuid: string | undefined;
-  /** The system it went to; undefined: it may be on any system that is configured. */
+  /** The system it went to; undefined: it may be on any system, also one that is not configured. */
   readonly peer: string | undefined;
+  /** An emulator of it ended here after it had left: it is looked for on the systems that are configured, and no others. */
+  readonly endedHere?: true;
 }
 
 /** What a migration has done so far. */

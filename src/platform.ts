@@ -20,12 +20,14 @@ export interface Reading {
    * run on the other host, so each host has a part of its memory.
    */
   readonly moved: "away" | "here" | "unclear" | "stuck" | "split" | undefined;
+  /** Set while it comes by a migration: it runs here soon, or nothing of it is left. Whatever `state` is made of that. */
+  readonly incoming?: true;
+  /** Set while it runs on the target of its migration, which needs the memory that is here. Whatever `state` says. */
+  readonly runsOnTarget?: true;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
   readonly stalled?: true;
-  /** Set while it migrates away where a forced stop calls the migration off first: nothing of it runs elsewhere then. */
-  readonly recallable?: true;
   /** Set while its memory is being saved, or while it reboots: what can be done with it shows in a moment. */
   readonly passing?: true;
   readonly uuid: string | undefined;

@@ -75,8 +75,8 @@ async function readAfterArrival(
   return reading;
 }
 
-function isComing({ migrating, passing, state }: Reading): boolean {
-  return (migrating && state.kind === "OFFLINE") || passing === true;
+function isComing({ incoming, passing }: Reading): boolean {
+  return incoming === true || passing === true;
 }
 
 async function bringBack(context: GuestContext, reading: Reading, signal: AbortSignal): Promise<void> {

@@ -22,10 +22,20 @@ export type SourceSight =
   | "other";
 
 /**
- * The guest on the target; `incoming`: it receives and has not run. `other`: active in any other way, also one that runs and
- * still needs the source (post-copy).
+ * The guest on the target; `incoming`: it receives and has not run. `unclear`: it may be just that, the target does not tell
+ * now. `standing`: it stands still as a copy does that has not been let go on, and no migration of it runs: whether it ever
+ * ran there nothing proves, and it may be the only whole copy. `other`: active in any way that shows that it has run there,
+ * also one that runs and still needs the source (post-copy).
  */
-export type TargetSight = "running" | "suspended" | "incoming" | "inactive" | "unreadable" | "other";
+export type TargetSight =
+  | "running"
+  | "suspended"
+  | "incoming"
+  | "unclear"
+  | "standing"
+  | "inactive"
+  | "unreadable"
+  | "other";
 
 /** What the source's libvirtd answered to the migration; `none` where nobody heard it. */
 export type MigrationReply = "done" | "failed" | "none";
@@ -87,6 +97,30 @@ const VERDICTS = {
     unreadable: "wait",
     suspended: "wait",
     other: "wait",
+  },
+  unclear: {
+    running: "wait",
+    resumed: "wait",
+    left: "wait",
+    inactive: "wait",
+    "handed over": "wait",
+    split: "wait",
+    migrating: "wait",
+    unreadable: "wait",
+    suspended: "wait",
+    other: "wait",
+  },
+  standing: {
+    migrating: "wait",
+    unreadable: "wait",
+    left: "doubtful",
+    inactive: "doubtful",
+    "handed over": "doubtful",
+    split: "doubtful",
+    running: "doubtful",
+    resumed: "doubtful",
+    suspended: "doubtful",
+    other: "doubtful",
   },
   inactive: {
     running: "stayed",

@@ -22,11 +22,12 @@ const SESSION_MS = 2000;
 const READ_MS = 5000;
 const DESTROY_MS = 20_000;
 
-/** One guest between two hosts; without a peer it may be on any that is configured. */
+/** One guest between two hosts; without a peer it may be on any. `endedHere`: see Whereabouts. */
 export interface MigrationPlace {
   readonly guest: string;
   readonly uuid: string;
   readonly peer: string | undefined;
+  readonly endedHere?: true | undefined;
 }
 
 /** One look at both ends. */
@@ -71,7 +72,8 @@ export class MigrationEnds {
     const isLost = seen.verdict === "lost" || (source.word === "split" && seen.verdict === "destroy source");
     if (!isLost) return seen;
     // the target of a migration that somebody else asked for may be a host that is not configured
-    if (place.peer === undefined) return source.word === "split" ? { ...seen, verdict: "doubtful" } : seen;
+    if (place.peer === undefined)
+      return place.endedHere === true && source.word !== "split" ? seen : { ...seen, verdict: "doubtful" };
     // it may have gone on from there: what runs anywhere is not lost
     const elsewhere = anywhere(await this.#parts.peers.readPeers({ uuid: place.uuid }, signal));
     if (elsewhere.target.word === "unreadable" && mayHaveGoneOn(seen))
@@ -124,10 +126,13 @@ export class MigrationEnds {
     const uris = [this.#parts.settings().uri, there ?? "URI of each other host"];
     const commands = uris.map((uri) => `virsh -c '${uri}' domstate --reason ${name}`);
     const isNowhere = seen.source.word === "split" && seen.target.word === "inactive";
+    const isAsked = peer !== undefined || this.#parts.peers.systems.length > 0;
+    const isUnread = seen.source.word === "unreadable" || (isAsked && seen.target.word === "unreadable");
     return {
       kind: "doubtful",
       why: `${why}${alarm}; decide with: ${commands.join(" and ")}`,
       ...(isNowhere ? { isNowhere } : {}),
+      ...(isUnread ? { isUnread } : {}),
     };
   }
 
@@ -188,7 +193,10 @@ function anywhere(seen: ReadonlyMap<string, PeerSight>): TargetSeen {
   if (first !== undefined && active.length === 1) return first;
   if (first !== undefined)
     return {
-      target: { word: "other", text: `active on ${active.map(({ peer }) => peer).join(", ")}` },
+      target: {
+        word: active.every(({ target }) => mayNotHaveRun(target.word)) ? "unclear" : "other",
+        text: `active on ${active.map(({ peer }) => peer).join(", ")}`,
+      },
       peer: undefined,
     };
   if (sights.length === 0)
@@ -200,6 +208,10 @@ function anywhere(seen: ReadonlyMap<string, PeerSight>): TargetSeen {
   if (silent !== undefined) return { target: silent.target, peer: undefined };
   const [endedOn] = [...seen].find(([, sight]) => sight.kind === "inactive" && hasEnded(sight.words)) ?? [];
   return { target: { word: "inactive", text: "not active on any peer" }, peer: undefined, endedOn };
+}
+
+function mayNotHaveRun(word: TargetSight): boolean {
+  return word === "incoming" || word === "unclear" || word === "standing";
 }
 
 function isActiveWord(word: TargetSight): boolean {

@@ -92,13 +92,25 @@ export function targetSight(seen: PeerSight): Sight<TargetSight> {
   }
 }
 
-/** A guest that receives is paused, and libvirt refuses its job statistics or names their direction. */
+/**
+ * A guest that receives is paused, and libvirt refuses its job statistics or names their direction. Without them it may be a
+ * copy that is not whole. One without a job that is starting runs, or is gone, in a moment.
+ */
 function activeWord(words: DomainWords, side: MigrationSide | undefined): TargetSight {
   if (words.state === "running") return words.reason.startsWith("post-copy") ? "other" : "running";
   if (words.state === "idle") return "running";
   if (words.state === "pmsuspended") return "suspended";
   if (words.state !== "paused") return "other";
   if (words.reason === "user" || words.reason === "unknown") return "suspended";
-  const receives = words.reason === "migrating" || words.reason === "starting up";
-  return receives && side === "incoming" ? "incoming" : "other";
+  if (words.reason !== "migrating" && words.reason !== "starting up") return "other";
+  switch (side) {
+    case "incoming":
+      return "incoming";
+    case "outgoing":
+      return "other"; // it goes on from there, so it has run there
+    case "none":
+      return words.reason === "migrating" ? "standing" : "unclear";
+    case undefined:
+      return "unclear";
+  }
 }

@@ -91,11 +91,11 @@ export class Migrator {
   /** See Platform.whereIs. */
   async whereIs(
     guest: string,
-    { uuid, peer }: Whereabouts,
+    { uuid, peer, endedHere }: Whereabouts,
     signal: AbortSignal,
   ): Promise<MigrationEnd | undefined> {
     const known = uuid ?? this.#parts.memories.of(guest).uuid ?? (await this.#lookup(guest, signal));
-    const place: MigrationPlace = { guest, uuid: known, peer };
+    const place: MigrationPlace = { guest, uuid: known, peer, endedHere };
     const patience: Patience = {
       budgetMs: SETTLE_FOR_A_LOOK_MS,
       whileMigrating: async () => "end",

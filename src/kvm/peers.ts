@@ -9,11 +9,11 @@ import { sideByJob } from "./migration-side.ts";
 import { SharedSession } from "./shared-session.ts";
 import { isActive, type MigrationSide, needsMigrationSide } from "./state-table.ts";
 
-/** All that peers are asked at a time takes no longer than this. */
+/** A peer's word for a domain takes no longer than this. */
 const PEERS_MS = 3000;
 
-/** Of which the side of a migration, which only adds to what is known, may take so much. */
-const SIDE_MS = 1000;
+/** The side of a migration is asked for afterwards, on a connection of its own, whose login may be as slow as the first. */
+const SIDE_MS = 3000;
 
 /**
  * What one look at a peer's libvirtd says of one domain.
@@ -85,12 +85,11 @@ export class Peers {
   }
 
   /**
-   * Reads one peer, for 3 s at most. What cannot be read is `unreadable`, no error.
+   * Reads one peer, for 3 s at most, and as long again where the side of a migration is asked for. What cannot be read is `unreadable`, no error.
    *
    * @throws {AgentError} the signal was aborted
    */
   async readPeer(system: string, sought: SoughtDomain, signal: AbortSignal): Promise<PeerSight> {
-    const until = performance.now() + PEERS_MS;
     const doing = `reading the libvirtd of ${system} at ${this.uriOf(system)}`;
     let sight: PeerSight;
     try {
@@ -102,7 +101,7 @@ export class Peers {
       return { kind: "unreadable", reason: messageOf(error) };
     }
     if (sight.kind !== "active" || !needsMigrationSide(sight.words)) return sight;
-    return { ...sight, side: await this.#side(system, sight.uuid, until - performance.now(), signal) };
+    return { ...sight, side: await this.#side(system, sight.uuid, signal) };
   }
 
   /**
@@ -112,7 +111,7 @@ export class Peers {
    */
   async readPeers(sought: SoughtDomain, signal: AbortSignal): Promise<ReadonlyMap<string, PeerSight>> {
     // each look ends in time by itself; they share a signal that so many may listen to
-    return withDeadline(2 * PEERS_MS, "reading all peers", [signal], async (shared) => {
+    return withDeadline(PEERS_MS + 2 * SIDE_MS, "reading all peers", [signal], async (shared) => {
       setMaxListeners(0, shared);
       const looks = this.systems.map(
         async (system) => [system, await this.readPeer(system, sought, shared)] as const,
@@ -139,12 +138,7 @@ export class Peers {
    * That the domain is active is known already: whatever keeps the side from being read does not change it. A job may
    * block the question, so it is asked on a connection of its own.
    */
-  async #side(
-    system: string,
-    uuid: string,
-    leftMs: number,
-    signal: AbortSignal,
-  ): Promise<MigrationSide | undefined> {
+  async #side(system: string, uuid: string, signal: AbortSignal): Promise<MigrationSide | undefined> {
     const ask = async (limit: AbortSignal) => {
       const session = await this.#open(system, true, limit);
       try {
@@ -154,9 +148,7 @@ export class Peers {
       }
     };
     try {
-      return await withDeadline(Math.min(SIDE_MS, leftMs), "job statistics", [signal], (limit) =>
-        orAbort(ask(limit), limit),
-      );
+      return await withDeadline(SIDE_MS, "job statistics", [signal], (limit) => orAbort(ask(limit), limit));
     } catch {
       if (signal.aborted) throw abortError(signal);
       return undefined;

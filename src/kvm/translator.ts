@@ -56,6 +56,7 @@ export class Translator {
       active: verdict.active,
       migrating: verdict.migrating,
       moved,
+      ...underWay(words, side),
       suspended: verdict.suspended,
       ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
@@ -158,6 +159,17 @@ function movedOf(
   if (active === undefined) return undefined;
   if (words.state === "shut off" && words.reason === "migrated") return "away";
   return ended === undefined ? undefined : movedByEnd(ended);
+}
+
+/** By libvirt's words alone: the configuration may answer otherwise, and changes nothing of what must not be ended. */
+function underWay(
+  { state, reason }: DomainWords,
+  side: MigrationSide,
+): Pick<Reading, "incoming" | "runsOnTarget"> {
+  if (state !== "paused") return {};
+  if (reason === "post-copy") return { runsOnTarget: true };
+  const mayReceive = reason === "migrating" || reason === "starting up";
+  return mayReceive && side === "incoming" ? { incoming: true } : {};
 }
 
 /** A domain that was restored without being resumed looks the same; where it runs elsewhere, it is none. */

@@ -58,7 +58,6 @@ function here(sight: VmSight, host: RhevHost): Reading {
     ...reading(sight, row.state, joined(`on this host, ${hostText(host)}`, why)),
     active: row.active,
     migrating: vm.status === "migrating",
-    ...(vm.status === "migrating" ? { recallable: true as const } : {}),
     suspended: vm.status === "paused" && !isStalled ? "paused" : undefined,
     ...(isStalled ? { stalled: true as const } : {}),
     ...(vm.status === "saving_state" || vm.status === "reboot_in_progress" ? { passing: true as const } : {}),
@@ -82,6 +81,7 @@ function elsewhere(sight: VmSight, hostId: string, own: RhevHost): Reading {
     // the target of a migration is not named before its end, so it may be this host
     active: isMigrating ? undefined : false,
     migrating: isMigrating,
+    ...(isMigrating && !ranHereLast ? { incoming: true as const } : {}),
     moved: ranHereLast ? "away" : undefined,
   };
 }

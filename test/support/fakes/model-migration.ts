@@ -67,7 +67,7 @@ export class ModelMigration {
    * @param isWell nothing else is wrong with it
    */
   reading(isWell: boolean): Reading | undefined {
-    if (this.receives) return aReading({ state: OFFLINE, active: true, migrating: true });
+    if (this.receives) return aReading({ state: OFFLINE, active: true, migrating: true, incoming: true });
     if (!this.#guest.isAlive()) {
       if (this.last === "away") return aReading({ state: INTENTIONAL_OFFLINE, moved: "away" });
       return this.last === "unclear" ? aReading({ moved: "unclear" }) : undefined;

@@ -28,6 +28,7 @@ const RUNS = aReading({ state: online(100), active: true, uuid: UUID });
 const ARRIVED = aReading({ ...RUNS, moved: "here" });
 const BY_EMULATOR = aReading({ state: online(30), active: true, source: "emulator", uuid: UUID });
 const STANDS_STILL = aReading({ state: online(100), active: true, migrating: true, uuid: UUID });
+const STUCK_READING = aReading({ state: online(20), active: true, moved: "stuck", uuid: UUID });
 
 const OFF_BEFORE = { state: OFFLINE, active: false } as const;
 
@@ -74,7 +75,10 @@ describe("what a migration record makes of a reading", () => {
     ["moving", "off otherwise", MOVING, CRASHED, UNKNOWN],
     ["moving", "not defined here", MOVING, STOPPED, UNKNOWN],
     ["moving", "alive by its emulator alone", MOVING, BY_EMULATOR, UNKNOWN],
-    ["stuck", "standing still", STUCK, aReading({ ...STANDS_STILL, migrating: false }), NOTHING],
+    ["stuck", "standing still", STUCK, STUCK_READING, NOTHING],
+    ["stuck", "standing still, an end silent", { ...STUCK, isUnread: true }, STUCK_READING, UNKNOWN],
+    ["stuck", "running, an end silent", { ...STUCK, isUnread: true }, RUNS, NOTHING],
+    ["moving", "standing still after the hand-over", MOVING, STUCK_READING, UNKNOWN],
     ["stuck", "off as migrated", STUCK, MIGRATED, NOTHING],
     ["stuck", "off otherwise", STUCK, CRASHED, UNKNOWN],
     ["stuck", "alive by its emulator alone", STUCK, BY_EMULATOR, UNKNOWN],

@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
 import { online as runOnline } from "../../../src/entry-points/online.ts";
-import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
+import {
+  INTENTIONAL_OFFLINE,
+  OFFLINE,
+  online,
+  type ResourceState,
+  UNKNOWN,
+} from "../../../src/resource-state.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { aReading, FakePlatform, RUNNING, STOPPED } from "../../support/fakes/fake-platform.ts";
 import { RecordingLog } from "../../support/fakes/recording-log.ts";
@@ -160,8 +166,9 @@ describe("online of a guest that is active here", () => {
   it.each([
     ["starts one that was coming by a migration which broke", STOPPED, 1],
     ["leaves one as it is that was coming by a migration and runs", RUNNING, 0],
-  ])("%s", async (_what, after, starts) => {
-    platform.readings.set("web1", aReading({ state: OFFLINE, active: true, migrating: true }));
+    ["waits for one that the configuration answers otherwise, and starts it", STOPPED, 1, UNKNOWN],
+  ] as const)("%s", async (_what, after, starts, state: ResourceState = OFFLINE) => {
+    platform.readings.set("web1", aReading({ state, active: true, migrating: true, incoming: true }));
 
     const done = bringOnline();
     await clock.advance(11_000);
@@ -174,7 +181,10 @@ describe("online of a guest that is active here", () => {
   });
 
   it("gives up one that still comes by a migration at the deadline", async () => {
-    platform.readings.set("web1", aReading({ state: OFFLINE, active: true, migrating: true }));
+    platform.readings.set(
+      "web1",
+      aReading({ state: OFFLINE, active: true, migrating: true, incoming: true }),
+    );
     const deadline = new AbortController();
 
     const done = errorOf(bringOnline(5, deadline.signal));

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
+import { requestArguments } from "../../support/fakes/resources.ts";
 
 let host: DispatcherHost;
 
@@ -76,6 +77,28 @@ describe("attr_changed", () => {
       level: "warn",
       fields: { finding: "guest web1 is not defined on this host" },
     });
+  });
+
+  it("drops what is known of a guest that no resource keeps any more", async () => {
+    await host.ask("open");
+    await host.facts.migrations.end("web1", undefined, "node2", { kind: "moved", why: "both ends say so" });
+    engineSays({ GuestName: "db1" });
+    await changed("GuestName");
+
+    expect(host.migrations.saved.get("web1")).toBeUndefined();
+    expect(host.facts.migrations.get("web1")).toBeUndefined();
+    expect(host.platform.calls).toContain("forget web1");
+  });
+
+  it("keeps it while another resource keeps the guest", async () => {
+    await host.ask("open");
+    await host.raw("open", requestArguments("web1_too", { GuestName: "web1" }));
+    await host.facts.migrations.end("web1", undefined, "node2", { kind: "moved", why: "both ends say so" });
+    engineSays({ GuestName: "db1" });
+    await changed("GuestName");
+
+    expect(host.migrations.saved.get("web1")).toMatchObject({ kind: "left" });
+    expect(host.platform.calls).not.toContain("forget web1");
   });
 
   it("is refused for a resource that nobody has opened", async () => {

@@ -209,6 +209,15 @@ describe("the life of a resource", () => {
     expect(host.platform.calls.at(-1)).toBe("forget web1");
   });
 
+  it("drops what is known of a guest when its resource comes with another one, and no other has it", async () => {
+    await host.ask("open");
+    await host.facts.migrations.end("web1", undefined, "node2", { kind: "moved", why: "both ends say so" });
+    await host.raw("monitor", requestArguments("web1_res", { GuestName: "db1" }));
+
+    expect(host.facts.migrations.get("web1")).toBeUndefined();
+    expect(host.platform.calls).toContain("forget web1");
+  });
+
   it("keeps what is known of a guest that another resource names too", async () => {
     await host.ask("open");
     await host.raw("open", requestArguments("twin_res", { GuestName: "web1" }));

@@ -223,6 +223,32 @@ describe("a guest that stands still as after a hand-over of which nothing is rec
     expect(record()).toMatchObject({ kind: "left", peer: "node2" });
   });
 
+  it("is UNKNOWN while an end is silent, and what it seems to be once both tell", async () => {
+    answers({ ...DOUBT, isUnread: true }, { ...DOUBT, isUnread: true }, DOUBT);
+    await decide();
+    expect(await host.ask("monitor")).toBe(99);
+    await clock.advance(INTERVAL_MS);
+    expect(looked).toEqual(["web1"]);
+    await clock.advance(INTERVAL_MS);
+
+    expect(await host.ask("monitor")).toBe(102);
+    expect(looked).toEqual(["web1", "web1"]);
+    expect(host.migrations.writes).toEqual(["web1 stuck"]);
+  });
+
+  it("is recorded by nobody when it is closed while it is read", async () => {
+    host.platform.deeds.whereIs = async () => undefined;
+    const read = host.platform.read.bind(host.platform);
+    host.platform.read = async (...args) => {
+      const reading = await read(...args);
+      await host.ask("close");
+      return reading;
+    };
+    await decide();
+
+    expect(record()).toBeUndefined();
+  });
+
   it("is left alone when it was the last moment of a good migration", async () => {
     host.platform.readings.set("web1", aReading({ moved: "away", uuid: UUID }));
     await decide();

@@ -4,15 +4,21 @@ import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
 import type { Reading } from "../../../src/platform.ts";
-import { INTENTIONAL_OFFLINE } from "../../../src/resource-state.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE } from "../../../src/resource-state.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
 import { aReading, RUNNING } from "../../support/fakes/fake-platform.ts";
 import { attributesOfGuest, requestArguments } from "../../support/fakes/resources.ts";
 import { VirtualClock } from "../../support/fakes/virtual-clock.ts";
 
 const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
-const POST_COPY = aReading({ state: INTENTIONAL_OFFLINE, active: true, migrating: true, uuid: UUID });
-const SPLIT = aReading({ ...POST_COPY, moved: "split" });
+const SPLIT = aReading({
+  state: INTENTIONAL_OFFLINE,
+  active: true,
+  migrating: true,
+  moved: "split",
+  uuid: UUID,
+});
+const POST_COPY = aReading({ ...SPLIT, moved: undefined, runsOnTarget: true });
 const DOUBT = { kind: "doubtful", why: "node2 is silent" } as const;
 const NOWHERE = { kind: "doubtful", why: "not active on any peer", isNowhere: true } as const;
 
@@ -76,6 +82,12 @@ describe("a guest that somebody's post-copy split", () => {
 describe("a clean of a guest that needs both hosts", () => {
   it.each([
     ["in post-copy", POST_COPY, undefined, /runs on the target of its migration/],
+    [
+      "in post-copy, which the configuration answers with OFFLINE",
+      { ...POST_COPY, state: OFFLINE },
+      undefined,
+      /runs on the target of its migration/,
+    ],
     ["split, the target silent", SPLIT, DOUBT, /is not ended here: node2 is silent/],
   ])("fails while the target may have it: %s", async (_what, reading, end, words) => {
     reads(reading, end);

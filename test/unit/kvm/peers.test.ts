@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
+import { pause } from "../../../src/deadline.ts";
 import { Peers } from "../../../src/kvm/peers.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
 import { errorOf } from "../../support/error-of.ts";
@@ -125,7 +126,23 @@ describe("a look at a peer", () => {
     domain.job = "silent";
 
     expect(await read(domain.uuid)).toMatchObject({ kind: "active", side: undefined });
-    expect(clock.now).toBe(1000);
+    expect(clock.now).toBe(3000);
+  });
+
+  it("tells the side though each login takes longer than two seconds", async () => {
+    const domain = node2.define("web1", CODE.pausedMigrating);
+    domain.job = "refused";
+    const slow = new Peers({
+      uris: () => new Map([["node2", "qemu+tcp://node2/system"]]),
+      open: async (_peer, signal) => {
+        await pause(2500, signal);
+        return node2.open(signal);
+      },
+    });
+
+    expect(await clock.until(slow.readPeer("node2", { uuid: domain.uuid }, never))).toMatchObject({
+      side: "incoming",
+    });
   });
 
   it("shares a connection among those who read at the same time, and opens one for the next", async () => {

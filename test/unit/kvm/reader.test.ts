@@ -125,7 +125,19 @@ describe("a reading", () => {
     domain.job = job;
     await host.emulators.begin("web1", domain.uuid, ["-incoming", "defer"]);
 
-    expect(await read("web1")).toMatchObject({ state: OFFLINE, migrating: true });
+    expect(await read("web1")).toMatchObject({ state: OFFLINE, migrating: true, incoming: true });
+  });
+
+  it("says what is under way, whatever the configuration answers", async () => {
+    host.settings.overrides = new Map([
+      ["paused (post-copy)", OFFLINE],
+      ["paused (migrating, incoming)", online(20)],
+    ]);
+    host.libvirtd.define("web1", { state: 3, reason: 12 });
+    host.libvirtd.define("db1", CODE.pausedMigrating).job = "refused";
+
+    expect(await read("web1")).toMatchObject({ state: OFFLINE, runsOnTarget: true });
+    expect(await read("db1")).toMatchObject({ state: online(20), incoming: true });
   });
 
   it("does not ask for a job where no migration is possible", async () => {

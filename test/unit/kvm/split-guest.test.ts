@@ -104,7 +104,11 @@ describe("a guest whose post-copy broke", () => {
   it("is a doubt while the target cannot be read", async () => {
     node2.stop();
 
-    expect(await whereIs()).toEqual({ kind: "doubtful", why: matching(/node2: cannot be read/) });
+    expect(await whereIs()).toEqual({
+      kind: "doubtful",
+      isUnread: true,
+      why: matching(/node2: cannot be read/),
+    });
     expect(isHere()).toBe(true);
   });
 

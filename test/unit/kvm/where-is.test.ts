@@ -158,6 +158,17 @@ describe("a guest whose migration went to a known peer", () => {
     });
   });
 
+  it.each([
+    ["receives or does not tell", "hangs"],
+    ["stands still without a migration", "none"],
+  ] as const)("has not moved, and is touched by nobody, while the peer's copy %s", async (_what, job) => {
+    here(CODE.offCrashed);
+    there(node2, CODE.pausedMigrating).job = job;
+
+    expect(await whereIs()).toMatchObject({ kind: "doubtful", why: matching(/decide with: virsh/) });
+    expect(destroys()).toEqual([]);
+  });
+
   it("is doubtful when libvirt here does not answer", async () => {
     here(CODE.booted);
     there(node2, CODE.offUnknown);
@@ -176,14 +187,24 @@ describe("a guest that may be on any peer", () => {
     expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "moved", peer: "node3" });
   });
 
-  it("is lost only when every one of them says that it is not there", async () => {
+  it("is not lost though every one of them says that it is not there, for its target may be no peer", async () => {
     here(CODE.offCrashed);
     there(node3, CODE.offUnknown);
-    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "lost" });
+
+    expect(await whereIs({ peer: undefined })).toMatchObject({
+      kind: "doubtful",
+      why: matching(/not active on any peer; decide with: .*URI of each other host/),
+    });
+  });
+
+  it("is lost when it ended here after it had left, and every one of them says that it is not there", async () => {
+    here(CODE.offCrashed);
+    there(node3, CODE.offUnknown);
+    expect(await whereIs({ peer: undefined, endedHere: true })).toMatchObject({ kind: "lost" });
 
     node2.stop();
 
-    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "doubtful" });
+    expect(await whereIs({ peer: undefined, endedHere: true })).toMatchObject({ kind: "doubtful" });
   });
 
   it("has moved, nobody knows where to, when two of them hold it", async () => {
@@ -196,6 +217,27 @@ describe("a guest that may be on any peer", () => {
       peer: undefined,
       why: "libvirt here says shut off (migrated), other hosts: active on node2, node3",
     });
+  });
+
+  it("has not moved when two of them hold a copy that may never have run", async () => {
+    here(CODE.offCrashed);
+    there(node2, CODE.pausedMigrating).job = "refused";
+    there(node3, CODE.pausedMigrating);
+
+    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "doubtful" });
+    expect(destroys()).toEqual([]);
+  });
+
+  it("tells a silence from a doubt that both ends make, and from having nobody to ask", async () => {
+    here(CODE.pausedMigrating);
+    expect((await whereIs({ peer: undefined }))?.kind).toBe("doubtful");
+    expect(await whereIs({ peer: undefined })).not.toHaveProperty("isUnread");
+
+    node3.stop();
+    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "doubtful", isUnread: true });
+
+    host.settings.peers = new Map();
+    expect(await whereIs({ peer: undefined })).not.toHaveProperty("isUnread");
   });
 
   it("is doubtful when there are no peers, and has moved when libvirt itself says so", async () => {
@@ -289,27 +331,4 @@ describe("what a migration left", () => {
     expect(await whereIs()).toMatchObject({ kind: "doubtful" });
     expect(host.log.messages("warn")).toContain("what a migration left of the guest cannot be ended");
   });
-});
-
-describe("a guest that is looked for on all peers and found on none", () => {
-  it("ended on the peer that says so of itself", async () => {
-    here(CODE.offCrashed);
-    there(node3, CODE.offShutdown);
-
-    expect(await whereIs({ peer: undefined })).toMatchObject({ kind: "lost", endedOn: "node3" });
-  });
-
-  it.each([CODE.offMigrated, CODE.offUnknown])(
-    "ended on no peer that only was rid of it: %j",
-    async (code) => {
-      here(CODE.offCrashed);
-      there(node2, code);
-
-      expect(await whereIs({ peer: undefined })).toEqual({
-        kind: "lost",
-        endedOn: undefined,
-        why: "libvirt here says shut off (crashed), other hosts: not active on any peer",
-      });
-    },
-  );
 });

@@ -75,12 +75,12 @@ describe("the state of a guest that RHEV-M says runs on this host", () => {
     );
   });
 
-  it("says of a guest that migrates that a clean can call it back", () => {
-    expect(readingOf(sight("migrating", { on: "here" }))).toMatchObject({
-      migrating: true,
-      recallable: true,
-    });
-    expect(readingOf(sight("up", { on: "here" })).recallable).toBeUndefined();
+  it("does not say of a guest that migrates that it runs on the target: a clean calls it back", () => {
+    const reading = readingOf(sight("migrating", { on: "here" }));
+
+    expect(reading).toMatchObject({ active: true, migrating: true });
+    expect(reading.runsOnTarget).toBeUndefined();
+    expect(reading.incoming).toBeUndefined();
   });
 
   it("says of a guest that somebody paused that it can be woken", () => {
@@ -120,7 +120,9 @@ describe("the state of a guest that RHEV-M says runs on another host", () => {
     expect(readingOf(sight("migrating", { on: "there" }))).toMatchObject({
       active: undefined,
       migrating: true,
+      incoming: true,
     });
+    expect(readingOf(sight("migrating", { on: "there", ranHereLast: true })).incoming).toBeUndefined();
   });
 
   it.each(["connecting", "non_responsive", "unassigned", "maintenance", "invented"])(
