@@ -3,7 +3,13 @@ import { defineConfig } from "vitest/config";
 /** Tests of many minutes run by `npm run test:long` only. */
 const long = process.env["VCSKVM_LONG"] === "1" ? ["test/long/**/*.test.ts"] : [];
 
-/** Unit tests first, together; then the tests with real processes, one file after another: two cores are few. */
+/** Tests over a simulated engine of RHEV-M: they wait more than they work. */
+const rhev = ["test/integration/rhev*.test.ts"];
+
+/**
+ * Unit tests first, together; then the tests with real hypervisors, one file after another: two cores are few; then those
+ * with a simulated engine, a few at a time.
+ */
 export default defineConfig({
   test: {
     reporters: ["default", "./test/support/summary-reporter.ts"],
@@ -20,10 +26,21 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", ...long],
+          exclude: rhev,
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "rhev",
+          include: rhev,
+          maxWorkers: 3,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
