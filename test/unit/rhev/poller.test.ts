@@ -102,6 +102,44 @@ describe("the poller's cycles", () => {
   });
 });
 
+describe("RHEV-M's own high availability", () => {
+  const warnings = () => log.messages("warn");
+  const ON = "RHEV-M's own high availability is on for a guest that the cluster keeps";
+
+  /** It is switched on or off, and a cycle goes by. */
+  async function flag(isHighlyAvailable: boolean): Promise<void> {
+    engine.vms = engine.vms.map((vm) => ({ ...vm, isHighlyAvailable }));
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+
+  it("is told each time it is switched on while the guest is followed, and once", async () => {
+    await start();
+    await flag(false);
+    expect(warnings()).toEqual([]);
+
+    await flag(true);
+    await flag(true);
+    expect(warnings()).toEqual([ON]);
+    expect(log.entries.find(({ message }) => message === ON)?.fields).toMatchObject({ guest: "web1" });
+
+    await flag(false);
+    await flag(true);
+    expect(warnings()).toEqual([ON, ON]);
+  });
+
+  it("is left to the look at each guest that follows a connection", async () => {
+    await start();
+    engine.vms = engine.vms.map((vm) => ({ ...vm, isHighlyAvailable: true }));
+    engine.error = DOWN;
+    await vi.advanceTimersByTimeAsync(10_000);
+    engine.error = undefined;
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    expect(told).toEqual(["connected", "lost told to fail", "connected"]);
+    expect(warnings()).toEqual(["RHEV-M cannot be read"]);
+  });
+});
+
 describe("a reading of the poller", () => {
   it("answers many monitors with one cycle", async () => {
     const names = Array.from({ length: 50 }, (_, at) => `web${at}`);
