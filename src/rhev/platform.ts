@@ -80,7 +80,7 @@ export class RhevPlatform implements Platform {
     return this.#managers.run(signal);
   }
 
-  /** The engine that a URL and a user name, where it keeps guests here. */
+  /** The engine that a URL and a user name, also where no guest of it is followed any more. */
   manager(access: { readonly url: string; readonly user: string }): Manager {
     return this.#managers.at(access);
   }
