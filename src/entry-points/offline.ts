@@ -1,4 +1,5 @@
 import { messageOf } from "../agent-error.ts";
+import { environmentOf } from "../attributes.ts";
 import { throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Reading } from "../platform.ts";
 import type { GuestContext, OfflineContext, StopResult } from "./context.ts";
@@ -9,8 +10,8 @@ import type { GuestContext, OfflineContext, StopResult } from "./context.ts";
  */
 const REPEAT_MS = [2000, 3000, 5000, 8000, 13_000, 21_000] as const;
 
-/** Where nothing is to be waited for, libvirt still gets this long to take the request. */
-const TAKE_MS = 1000;
+/** Where nothing is to be waited for, the platform still gets this long to take the request: RHEV-M is read before. */
+const TAKE_MS = { kvm: 1000, rhev: 10_000 } as const;
 
 /** Without a hint the guest is read at least this often while it stops. */
 const LOOK_MS = 1000;
@@ -28,8 +29,9 @@ export async function offline(context: OfflineContext, signal: AbortSignal): Pro
   if (before.active === false) return proved(context, before, signal);
   if (!(await awake(context, before, signal))) return { stopped: false };
 
+  const takeMs = TAKE_MS[environmentOf(attributes)];
   const boundMs = attributes.delayAfterGuestOfflineS * 1000;
-  return withDeadline(boundMs || TAKE_MS, `offline of ${guest}`, [signal], async (bounded) => {
+  return withDeadline(boundMs || takeMs, `offline of ${guest}`, [signal], async (bounded) => {
     const asked = await ask(context, bounded, signal);
     if (boundMs > 0) return followShutdown(context, repeater(asked), bounded, signal);
     if (asked) log.info({}, "shutdown requested, nothing is waited for");

@@ -137,10 +137,14 @@ function guestObstacles(facts: FencingFacts, host: string): readonly string[] {
   ];
 }
 
-/** The list comes from a search; one that missed what must be there has missed more. */
+/**
+ * The list comes from a search; one that missed what must be there has missed more. RHEV-M's own count says how many there are;
+ * an empty list without that count proves nothing.
+ */
 function isListComplete({ vms, guestId, host }: FencingFacts): boolean {
+  if (vms.length < (host.vmCount ?? 0)) return false;
   if (guestId !== undefined) return vms.some(({ id }) => id === guestId);
-  return vms.length > 0 || (host.vmCount ?? 0) === 0;
+  return vms.length > 0 || host.vmCount !== undefined;
 }
 
 /** Source: ovirt-engine, FenceVdsManualyCommand: what it asks of a host that is the SPM. */

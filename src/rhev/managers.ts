@@ -23,6 +23,7 @@ interface Running {
   readonly manager: Manager;
   /** The engine in events: its URL, with a number where several users of one engine are in use. */
   readonly source: string;
+  readonly origin: string;
   /** How it is reached, as configured when it was opened. */
   readonly reach: string;
   readonly ending: AbortController;
@@ -86,14 +87,18 @@ export class Managers {
   }
 
   /**
-   * An engine that keeps guests here.
+   * An engine, whether or not a guest of it is followed: hosts may have to be activated there after the last resource has
+   * gone. Any connection to it will do; where there is none, one is opened, and stays until the end or its next guest goes.
    *
-   * @throws {AgentError} REFUSED when no guest of it is known yet
+   * @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right
    */
   at({ url, user }: { readonly url: string; readonly user: string }): Manager {
-    const known = this.#running.get(keyOf(url, user));
-    if (known !== undefined) return known.manager;
-    throw new AgentError("REFUSED", `no guest of ${url} is kept here as ${user} at the moment`);
+    const key = keyOf(url, user);
+    const known = this.#running.get(key);
+    if (known !== undefined) return this.#upToDate(known, url, user, key).manager;
+    const { origin } = parseRhevmUrl(url);
+    const near = [...this.#running.values()].find((one) => one.origin === origin);
+    return (near ?? this.#open(url, user, key)).manager;
   }
 
   /** Passwords may have changed: each is read anew. */
@@ -116,7 +121,8 @@ export class Managers {
 
   #open(url: string, user: string, key: string): Running {
     const { settings, identity, encryptedPassword, log } = this.#parts;
-    const source = this.#sourceOf(parseRhevmUrl(url).origin);
+    const { origin } = parseRhevmUrl(url);
+    const source = this.#sourceOf(origin);
     const manager = new Manager({
       access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
       settings,
@@ -134,6 +140,7 @@ export class Managers {
     const running = {
       manager,
       source,
+      origin,
       reach,
       ending,
       end: manager.run(ending.signal),

@@ -25,6 +25,7 @@ import type { Manager } from "./manager.ts";
 import { Managers, type RhevmInfo } from "./managers.ts";
 import type { ManualFencing } from "./manual-fencing.ts";
 import type { OwnIdentity } from "./own-host.ts";
+import { isRestartedByRhevm, warnOfOwnRestart } from "./own-restart.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
 
 export interface RhevPlatformOptions {
@@ -79,7 +80,7 @@ export class RhevPlatform implements Platform {
     return this.#managers.run(signal);
   }
 
-  /** The engine that a URL and a user name, where it keeps guests here. */
+  /** The engine that a URL and a user name, also where no guest of it is followed any more. */
   manager(access: { readonly url: string; readonly user: string }): Manager {
     return this.#managers.at(access);
   }
@@ -202,10 +203,8 @@ export class RhevPlatform implements Platform {
   /** Asked for each guest at once after a connection: a reading that others share will do. */
   async claim(guest: string, signal: AbortSignal): Promise<void> {
     try {
-      const { vms } = await this.#reader.managerOf(guest).poller.snapshot(guest, signal);
-      const named = vms.filter(({ name }) => name === guest);
-      if (named.length > 0 && named.every(({ isHighlyAvailable }) => isHighlyAvailable))
-        this.#log.warn({ guest }, "RHEV-M's own high availability is on for a guest that the cluster keeps");
+      const snapshot = await this.#reader.managerOf(guest).poller.snapshot(guest, signal);
+      if (isRestartedByRhevm(snapshot, guest)) warnOfOwnRestart(this.#log, guest);
     } catch (error) {
       this.#log.debug({ guest, err: error }, "guest could not be read for the check of high availability");
     }

@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import { EventCursor, type EventSource } from "./event-cursor.ts";
 import type { RhevHost } from "./host-document.ts";
 import { type OwnIdentity, ownHostOf } from "./own-host.ts";
+import { newlyRestartedByRhevm, warnOfOwnRestart } from "./own-restart.ts";
 import { paceMs } from "./pace.ts";
 import { changedNames, isMoving, type Snapshot, startedNames } from "./snapshot.ts";
 import type { Vm } from "./vm-document.ts";
@@ -204,7 +205,9 @@ export class Poller {
     if (changed.size > 0) this.#stirredAt = this.#endedAt;
     if (wasLost) {
       this.#parts.log.info({ guests: snapshot.names.size }, "RHEV-M is read");
-      this.#tell(() => this.events.emit("connected"));
+      this.#tell(() => this.events.emit("connected")); // which makes the daemon look at each guest's flag
+    } else {
+      for (const name of newlyRestartedByRhevm(before, snapshot)) warnOfOwnRestart(this.#parts.log, name);
     }
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
     for (const name of changed) this.#tell(() => this.events.emit("changed", name));

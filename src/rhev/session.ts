@@ -69,6 +69,10 @@ export class RhevmSession {
   readonly #memory = new DocumentMemory();
   #entry: Entry | undefined;
   #entering: Promise<Entry> | undefined;
+  /** How often the password was renewed: what began before the last time is out of date. */
+  #renewals = 0;
+  /** Log-outs under way. */
+  readonly #leaving = new Set<Promise<void>>();
   /** The last refusal, until when (performance.now) it stands, and how many there were in a row. */
   #refused: { readonly error: AgentError; readonly until: number; readonly times: number } | undefined;
 
@@ -118,11 +122,18 @@ export class RhevmSession {
     return this.#parts.credentials.hide(text);
   }
 
-  /** The password is read anew, and tried even if it was refused a moment ago. */
+  /**
+   * The password is read anew, and tried even if it was refused a moment ago. The session that is open ends at the engine
+   * too, a little later, and a log-in under way, which may have used the old one, counts no more.
+   */
   renewPassword(): void {
+    const entry = this.#entry;
     this.#parts.credentials.forget();
+    this.#renewals += 1;
     this.#refused = undefined;
     this.#entry = undefined;
+    // requests under way still show it, and are over by then
+    if (entry !== undefined) this.#leave(entry, this.#parts.settings.answerMs);
   }
 
   /** Logs out and ends all requests; never throws. */
@@ -130,13 +141,22 @@ export class RhevmSession {
     const entry = this.#entry;
     this.#entry = undefined;
     this.#ending.abort(new AgentError("CANCELLED", "the connection to RHEV-M is being closed"));
-    try {
-      if (entry !== undefined)
-        await withDeadline(LOGOUT_MS, "the log-out", [signal], (limit) => this.#logOut(entry, limit));
-    } catch (error) {
-      this.#parts.log.debug({ err: error }, "log-out from the engine failed, its session will idle out");
-    }
+    if (entry !== undefined) this.#leave(entry);
+    await withDeadline(LOGOUT_MS, "the log-outs", [signal], (limit) =>
+      orAbort(Promise.all(this.#leaving), limit),
+    ).catch(() => undefined); // each is logged; those that are not over by now idle out
     await this.#transport.close();
+  }
+
+  /** Logs out in the background, within a bound; after a time, or at once when the connection is closed. */
+  #leave(entry: Entry, afterMs = 0): void {
+    const left = pause(afterMs, this.#ending.signal)
+      .then(() => withDeadline(LOGOUT_MS, "the log-out", [], (limit) => this.#logOut(entry, limit)))
+      .catch((error: unknown) =>
+        this.#parts.log.debug({ err: error }, "log-out from the engine failed, its session will idle out"),
+      )
+      .finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
   }
 
   async #ask(question: Asking, signal: AbortSignal): Promise<XmlElement> {
@@ -210,20 +230,36 @@ export class RhevmSession {
     if (this.#entry?.pass === entry.pass) this.#entry = undefined;
   }
 
+  /** A log-in during which the password was renewed is done again. */
   async #logIn(): Promise<Entry> {
+    for (;;) {
+      const entry = await this.#logInOnce();
+      if (entry !== undefined) return entry;
+    }
+  }
+
+  /** @returns undefined when the password was renewed meanwhile, whatever came of it */
+  async #logInOnce(): Promise<Entry | undefined> {
     const { log, settings } = this.#parts;
+    const renewals = this.#renewals;
+    const isOutOfDate = () => this.#renewals !== renewals && !this.#ending.signal.aborted;
     if (this.#refused !== undefined && performance.now() < this.#refused.until) throw this.#refused.error;
     const { origin } = settings.url;
     try {
       const entry = await withDeadline(LOGIN_MS, `the log-in at ${origin}`, [this.#ending.signal], (limit) =>
         this.#enterTwice(limit),
       );
+      if (isOutOfDate()) {
+        this.#leave(entry);
+        return undefined;
+      }
       this.#entry = entry;
       this.#refused = undefined;
       const { product, version, root } = entry;
       log.debug({ product, version, root }, "logged in to the engine");
       return entry;
     } catch (error) {
+      if (isOutOfDate()) return undefined;
       if (error instanceof LoginRefused) this.#refuse(error);
       throw error;
     }

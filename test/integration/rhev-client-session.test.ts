@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { errorOf } from "../support/error-of.ts";
 import { PASSWORD, testClient, testEngine } from "../support/rhev-client.ts";
 
@@ -101,6 +101,52 @@ describe("the RHEV client's session", () => {
     session.renewPassword();
 
     expect(await reads.hosts(signal)).toHaveLength(2);
+  });
+
+  it.each(["basic", "oauth"] as const)(
+    "leaves no session behind at the engine when the password is renewed (%s)",
+    async (auth) => {
+      const engine = await testEngine();
+      const { session, reads } = await testClient(engine, { auth, answerMs: 3000 });
+      await reads.hosts(signal);
+
+      session.renewPassword();
+
+      await vi.waitFor(() => expect(engine.logins.open).toBe(0), { timeout: 20_000 });
+      await reads.hosts(signal);
+      expect(engine.logins.open).toBe(1);
+      session.renewPassword();
+      await reads.hosts(signal);
+      await session.close(signal);
+      expect(engine.logins.open).toBe(0);
+    },
+  );
+
+  it.each(["basic", "oauth"] as const)(
+    "does not keep a log-in that was under way when the password was renewed (%s)",
+    async (auth) => {
+      const engine = await testEngine();
+      const { session } = await testClient(engine, { auth });
+      const early = session.entry(signal);
+      session.renewPassword();
+      session.renewPassword();
+
+      const entry = await early;
+
+      expect(await session.entry(signal)).toBe(entry);
+      await vi.waitFor(() => expect(engine.logins.open).toBe(1), { timeout: 20_000 });
+      expect(loginsAt(engine)).toBe(2);
+    },
+  );
+
+  it("forgets the refusal of a log-in that was under way when the password was renewed", async () => {
+    const engine = await testEngine();
+    const { session, setPassword } = await testClient(engine, { password: "wrong" });
+    const early = session.entry(signal);
+    await setPassword(PASSWORD);
+    session.renewPassword();
+
+    expect(await early).toMatchObject({ root: "/ovirt-engine/api" });
   });
 
   it("says that an engine before 4.0 knows no OAuth, and which key to change", async () => {

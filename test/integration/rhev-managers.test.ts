@@ -95,4 +95,21 @@ describe("the managers in use", () => {
 
     expect(managers.of("web1", infoOf(engine.url))).toBe(first);
   });
+
+  it("are found for hosts that are owed there as whoever is logged in, and after the last guest has gone", async () => {
+    const engine = await testEngine({ vms: ["web1"] });
+    settings = { ...settings, trust: { kind: "ca file", path: engine.caFile } };
+    const followed = managers.of("web1", infoOf(engine.url));
+    expect(managers.at({ url: engine.url, user: USER })).toBe(followed);
+    expect(managers.at({ url: `${engine.url}/ovirt-engine/api`, user: "other@internal" })).toBe(followed);
+
+    managers.forget("web1");
+    const reopened = managers.at({ url: engine.url, user: USER });
+
+    expect(reopened).not.toBe(followed);
+    expect(managers.at({ url: engine.url, user: USER })).toBe(reopened);
+    const signal = AbortSignal.timeout(60_000);
+    expect((await reopened.reads.hosts(signal)).map(({ name }) => name)).toContain("host1");
+    expect(managers.of("web1", infoOf(engine.url))).toBe(reopened);
+  });
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
-import { orAbort } from "../../../src/deadline.ts";
+import { orAbort, pause } from "../../../src/deadline.ts";
 import type { StopResult } from "../../../src/entry-points/context.ts";
 import { offline } from "../../../src/entry-points/offline.ts";
 import { INTENTIONAL_OFFLINE, online } from "../../../src/resource-state.ts";
@@ -110,6 +110,25 @@ describe("offline", () => {
     expect(await takeOffline(0)).toEqual({ stopped: false });
     expect(clock.now).toBe(0);
     expect(platform.count("requestShutdown")).toBe(1);
+  });
+
+  it("gives RHEV-M, which is read before, ten seconds to take the request where nothing is waited for", async () => {
+    const { rhevmInfo } = attributesOfGuest("web1");
+    const attributes = attributesOfGuest("web1", {
+      delayAfterGuestOfflineS: 0,
+      rhevmInfo: { ...rhevmInfo, enabled: true },
+    });
+    const context = { resource: "web1_res", attributes, platform, log, refuseIfUndecided };
+    const signal = new AbortController().signal;
+    platform.deeds.requestShutdown = (_guest, bounded) => pause(6000, bounded);
+
+    expect(await clock.until(offline(context, signal))).toEqual({ stopped: false });
+    expect(clock.now).toBe(6000);
+    expect(log.messages()).toEqual(["shutdown requested, nothing is waited for"]);
+
+    platform.deeds.requestShutdown = (_guest, bounded) => orAbort(new Promise(() => {}), bounded);
+    expect(await clock.until(offline(context, signal))).toEqual({ stopped: false });
+    expect(clock.now).toBe(16_000);
   });
 
   it.each([

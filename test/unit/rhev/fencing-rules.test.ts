@@ -91,6 +91,24 @@ const MISSING: readonly (readonly [
     { vms: [], guestId: undefined, host: { ...DEAD_SPM, vmCount: 2 } },
     /does not list all guests of host host2/,
   ],
+  [
+    "RHEV-M counts more guests than it lists",
+    PROVED,
+    { host: { ...DEAD, vmCount: 5 } },
+    /does not list all guests of host host2/,
+  ],
+  [
+    "RHEV-M counts more guests of an SPM than it lists",
+    PROVED_SPM,
+    { guestId: undefined, host: { ...DEAD_SPM, vmCount: 5 } },
+    /does not list all guests of host host2/,
+  ],
+  [
+    "RHEV-M neither lists nor counts guests of an SPM",
+    PROVED_SPM,
+    { vms: [], guestId: undefined, host: { ...DEAD_SPM, vmCount: undefined } },
+    /does not list all guests of host host2/,
+  ],
   ["its SPM role is not told", PROVED, { host: { ...DEAD, spm: undefined } }, /does not tell whether/],
   ["an SPM has no heir", PROVED_SPM, { hosts: [DEAD_SPM] }, /no other host of data centre Default is up/],
   [
@@ -137,6 +155,14 @@ describe("fencingObstacles", () => {
       [],
     );
     expect(fencingObstacles({ ...PROVED, witness: { kind: "operator" } })).toEqual([]);
+  });
+
+  it("believes an empty list of an SPM that RHEV-M counts no guests on, and a list where it does not count", () => {
+    const empty = { ...PROVED_SPM, vms: [], guestId: undefined };
+    expect(fencingObstacles({ ...empty, host: { ...DEAD_SPM, vmCount: 0 } })).toEqual([]);
+    const uncounted = { host: { ...DEAD_SPM, vmCount: undefined } };
+    expect(fencingObstacles({ ...PROVED_SPM, ...uncounted, guestId: undefined })).toEqual([]);
+    expect(fencingObstacles({ ...PROVED, host: { ...DEAD, vmCount: 1 } })).toEqual([]);
   });
 
   it.each(MISSING)("forbids it when %s, and says so", (_what, facts, changes, words) => {

@@ -51,6 +51,12 @@ async function start(status = "up"): Promise<void> {
   await vi.advanceTimersByTimeAsync(0);
 }
 
+/** RHEV-M's own high availability is switched on or off, and a cycle goes by. */
+async function flag(isHighlyAvailable: boolean): Promise<void> {
+  engine.vms = engine.vms.map((vm) => ({ ...vm, isHighlyAvailable }));
+  await vi.advanceTimersByTimeAsync(10_000);
+}
+
 describe("the poller's cycles", () => {
   it("come every 10 s while nothing moves", async () => {
     await start();
@@ -99,6 +105,37 @@ describe("the poller's cycles", () => {
     await vi.advanceTimersByTimeAsync(1);
 
     expect(await errorOf(poller.freshSnapshot("web1", never))).toMatchObject({ code: "CANCELLED" });
+  });
+});
+
+describe("RHEV-M's own high availability", () => {
+  const ON = "RHEV-M's own high availability is on for a guest that the cluster keeps";
+
+  it("is told each time it is switched on while the guest is followed, and once", async () => {
+    await start();
+    await flag(false);
+    expect(log.messages("warn")).toEqual([]);
+
+    await flag(true);
+    await flag(true);
+    expect(log.messages("warn")).toEqual([ON]);
+    expect(log.entries.find(({ message }) => message === ON)?.fields).toMatchObject({ guest: "web1" });
+
+    await flag(false);
+    await flag(true);
+    expect(log.messages("warn")).toEqual([ON, ON]);
+  });
+
+  it("is left to the look at each guest that follows a connection", async () => {
+    await start();
+    engine.vms = engine.vms.map((vm) => ({ ...vm, isHighlyAvailable: true }));
+    engine.error = DOWN;
+    await vi.advanceTimersByTimeAsync(10_000);
+    engine.error = undefined;
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    expect(told).toEqual(["connected", "lost told to fail", "connected"]);
+    expect(log.messages("warn")).toEqual(["RHEV-M cannot be read"]);
   });
 });
 
