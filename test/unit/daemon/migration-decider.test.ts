@@ -1,69 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { GuestQueue } from "../../../daemon/guest-queue.ts";
-import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { operate } from "../../../daemon/operations.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { pause } from "../../../src/deadline.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
 import { guestKey } from "../../../src/resource.ts";
 import { online } from "../../../src/resource-state.ts";
-import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
+import { DeciderHost } from "../../support/fakes/decider-host.ts";
+import type { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
 import { aReading } from "../../support/fakes/fake-platform.ts";
 import { attributesOfGuest } from "../../support/fakes/resources.ts";
-import { VirtualClock } from "../../support/fakes/virtual-clock.ts";
+import type { VirtualClock } from "../../support/fakes/virtual-clock.ts";
 
 const UUID = "5c1b8d3c-0000-4000-8000-000000000001";
 const never = new AbortController().signal;
-const INTERVAL_MS = 5000;
 
+let decider: DeciderHost;
 let clock: VirtualClock;
 let host: DispatcherHost;
-let queue: GuestQueue;
-let ending: AbortController;
-let looked: string[];
 
 beforeEach(() => {
-  clock = new VirtualClock();
-  host = new DispatcherHost();
-  queue = new GuestQueue();
-  ending = new AbortController();
-  looked = [];
-  host.book.open("web1_res", attributesOfGuest("web1"));
+  decider = new DeciderHost();
+  ({ clock, host } = decider);
 });
 
-afterEach(async () => {
-  ending.abort();
-  await clock.settle();
-  clock.stop();
-});
-
-async function decide(): Promise<void> {
-  const { book, facts, platform, log } = host;
-  void decideMigrations(
-    {
-      platform,
-      book,
-      migrations: facts.migrations,
-      queue,
-      intervalMs: () => INTERVAL_MS,
-      look: (guest) => void looked.push(guest),
-      log,
-    },
-    ending.signal,
-  );
-  await clock.settle();
-}
-
-function answers(...ends: (MigrationEnd | undefined)[]): void {
-  host.platform.deeds.whereIs = async () => (ends.length > 1 ? ends.shift() : ends[0]);
-}
+afterEach(() => decider.stop());
 
 function looks(): number {
   return host.platform.count("whereIs");
-}
-
-function record() {
-  return host.migrations.saved.get("web1");
 }
 
 const DOUBT: MigrationEnd = { kind: "doubtful", why: "node2 is silent" };
@@ -79,34 +42,34 @@ describe("a migration that an earlier process began", () => {
     [{ kind: "lost", why: "" }, "lost"],
     [{ kind: "stayed", why: "" }, undefined],
   ] as const)("is decided by both ends at once: %j", async (end, kind) => {
-    answers(end);
-    await decide();
+    decider.answers(end);
+    await decider.decide();
 
-    expect(record()?.kind).toBe(kind);
-    expect(looked).toEqual(["web1"]);
+    expect(decider.record?.kind).toBe(kind);
+    expect(decider.looked).toEqual(["web1"]);
     expect(host.log.count("end of a migration is known")).toBe(1);
     await clock.advance(30_000);
     expect(looks()).toBe(1);
   });
 
   it("is waited for while it runs", async () => {
-    answers(undefined, undefined, { kind: "moved", why: "", peer: "node2" });
-    await decide();
-    expect(record()).toMatchObject({ kind: "moving" });
-    await clock.advance(2 * INTERVAL_MS);
+    decider.answers(undefined, undefined, { kind: "moved", why: "", peer: "node2" });
+    await decider.decide();
+    expect(decider.record).toMatchObject({ kind: "moving" });
+    await clock.advance(2 * DeciderHost.intervalMs);
 
-    expect(record()).toMatchObject({ kind: "left" });
+    expect(decider.record).toMatchObject({ kind: "left" });
   });
 
   it("becomes a doubt that lasts until both ends tell", async () => {
-    answers(DOUBT, DOUBT, { kind: "stayed", why: "" });
-    await decide();
-    expect(record()).toMatchObject({ kind: "doubtful", why: "node2 is silent" });
-    expect(looked).toEqual([]);
-    await clock.advance(2 * INTERVAL_MS);
+    decider.answers(DOUBT, DOUBT, { kind: "stayed", why: "" });
+    await decider.decide();
+    expect(decider.record).toMatchObject({ kind: "doubtful", why: "node2 is silent" });
+    expect(decider.looked).toEqual([]);
+    await clock.advance(2 * DeciderHost.intervalMs);
 
-    expect(record()).toBeUndefined();
-    expect(looked).toEqual(["web1"]);
+    expect(decider.record).toBeUndefined();
+    expect(decider.looked).toEqual(["web1"]);
   });
 });
 
@@ -116,9 +79,9 @@ describe("a doubt", () => {
   });
 
   it("that lasts is written once and told once", async () => {
-    answers(DOUBT);
-    await decide();
-    await clock.advance(20 * INTERVAL_MS);
+    decider.answers(DOUBT);
+    await decider.decide();
+    await clock.advance(20 * DeciderHost.intervalMs);
 
     expect(looks()).toBe(21);
     expect(host.migrations.writes).toEqual(["web1 doubtful"]);
@@ -126,25 +89,27 @@ describe("a doubt", () => {
   });
 
   it("is told anew when its reason is another one", async () => {
-    answers({ kind: "doubtful", why: "both run" });
-    await decide();
+    decider.answers({ kind: "doubtful", why: "both run" });
+    await decider.decide();
 
-    expect(record()).toMatchObject({ why: "both run" });
+    expect(decider.record).toMatchObject({ why: "both run" });
     expect(host.log.messages("error")).toHaveLength(2);
   });
 
   it("waits while an operation is at work, which decides for itself", async () => {
-    answers({ kind: "stayed", why: "" });
+    decider.answers({ kind: "stayed", why: "" });
     const [resource] = host.book.ofGuest("web1");
     const attributes = attributesOfGuest("web1");
     const working =
       resource &&
-      operate({ queue }, { record: resource, attributes }, "online", never, () => pause(60_000, never));
-    await decide();
+      operate({ queue: decider.queue }, { record: resource, attributes }, "online", never, () =>
+        pause(60_000, never),
+      );
+    await decider.decide();
     await clock.advance(50_000);
     expect(looks()).toBe(0);
     await clock.until(Promise.resolve(working));
-    await clock.advance(INTERVAL_MS);
+    await clock.advance(DeciderHost.intervalMs);
 
     expect(looks()).toBe(1);
   });
@@ -154,18 +119,18 @@ describe("a doubt", () => {
       await pause(60_000, signal);
       return { kind: "stayed", why: "" };
     };
-    await decide();
+    await decider.decide();
     const key = guestKey(attributesOfGuest("web1"));
-    const cleaned = queue.run(
+    const cleaned = decider.queue.run(
       key,
       { name: "clean", takesOver: true, work: () => host.facts.migrations.end("web1", UUID, "node3", DOUBT) },
       never,
     );
     await clock.until(cleaned);
-    ending.abort();
+    decider.ending.abort();
     await clock.settle();
 
-    expect(record()).toMatchObject({ kind: "doubtful", peer: "node3" });
+    expect(decider.record).toMatchObject({ kind: "doubtful", peer: "node3" });
   });
 
   it("is not decided for a guest whose record was dropped meanwhile", async () => {
@@ -173,30 +138,30 @@ describe("a doubt", () => {
       await host.facts.migrations.forget("web1");
       return { kind: "moved", why: "", peer: "node2" };
     };
-    await decide();
+    await decider.decide();
 
-    expect(record()).toBeUndefined();
-    expect(looked).toEqual([]);
+    expect(decider.record).toBeUndefined();
+    expect(decider.looked).toEqual([]);
   });
 
   it("whose search fails or hangs is come back to", async () => {
     host.platform.deeds.whereIs = (_guest, _known, signal) =>
       pause(3_600_000, signal).then(() => Promise.reject(new Error("given up")));
-    await decide();
+    await decider.decide();
     await clock.advance(34_000);
-    answers({ kind: "stayed", why: "" });
-    await clock.advance(2 * INTERVAL_MS);
+    decider.answers({ kind: "stayed", why: "" });
+    await clock.advance(2 * DeciderHost.intervalMs);
 
-    expect(record()).toBeUndefined();
+    expect(decider.record).toBeUndefined();
   });
 
   it("of a guest that nobody keeps yet is left alone: its registration may come with the next request", async () => {
     await host.facts.migrations.end("db1", UUID, "node2", DOUBT);
-    answers({ kind: "stayed", why: "" });
-    await decide();
+    decider.answers({ kind: "stayed", why: "" });
+    await decider.decide();
     expect(host.migrations.saved.get("db1")).toMatchObject({ kind: "doubtful" });
     host.book.open("db1_res", attributesOfGuest("db1"));
-    await clock.advance(INTERVAL_MS);
+    await clock.advance(DeciderHost.intervalMs);
 
     expect(host.migrations.saved.size).toBe(0);
   });
@@ -211,28 +176,28 @@ describe("a guest that stands still as after a hand-over of which nothing is rec
     host.platform.readings.set("web1", stands);
   });
 
-  it("is recorded and looked for, also after it is known that nobody can tell", async () => {
-    answers(DOUBT, DOUBT, { kind: "moved", why: "", peer: "node2" });
-    await decide();
-    expect(record()).toMatchObject({ kind: "stuck", uuid: UUID });
-    await clock.advance(INTERVAL_MS);
-    expect(record()).toMatchObject({ kind: "stuck" });
+  it("is recorded and decider.looked for, also after it is known that nobody can tell", async () => {
+    decider.answers(DOUBT, DOUBT, { kind: "moved", why: "", peer: "node2" });
+    await decider.decide();
+    expect(decider.record).toMatchObject({ kind: "stuck", uuid: UUID });
+    await clock.advance(DeciderHost.intervalMs);
+    expect(decider.record).toMatchObject({ kind: "stuck" });
     expect(host.log.messages("error")).toEqual([]);
-    await clock.advance(INTERVAL_MS);
+    await clock.advance(DeciderHost.intervalMs);
 
-    expect(record()).toMatchObject({ kind: "left", peer: "node2" });
+    expect(decider.record).toMatchObject({ kind: "left", peer: "node2" });
   });
 
   it("is UNKNOWN while an end is silent, and what it seems to be once both tell", async () => {
-    answers({ ...DOUBT, isUnread: true }, { ...DOUBT, isUnread: true }, DOUBT);
-    await decide();
+    decider.answers({ ...DOUBT, isUnread: true }, { ...DOUBT, isUnread: true }, DOUBT);
+    await decider.decide();
     expect(await host.ask("monitor")).toBe(99);
-    await clock.advance(INTERVAL_MS);
-    expect(looked).toEqual(["web1"]);
-    await clock.advance(INTERVAL_MS);
+    await clock.advance(DeciderHost.intervalMs);
+    expect(decider.looked).toEqual(["web1"]);
+    await clock.advance(DeciderHost.intervalMs);
 
     expect(await host.ask("monitor")).toBe(102);
-    expect(looked).toEqual(["web1", "web1"]);
+    expect(decider.looked).toEqual(["web1", "web1"]);
     expect(host.migrations.writes).toEqual(["web1 stuck"]);
   });
 
@@ -244,28 +209,28 @@ describe("a guest that stands still as after a hand-over of which nothing is rec
       await host.ask("close");
       return reading;
     };
-    await decide();
+    await decider.decide();
 
-    expect(record()).toBeUndefined();
+    expect(decider.record).toBeUndefined();
   });
 
   it("is left alone when it was the last moment of a good migration", async () => {
     host.platform.readings.set("web1", aReading({ moved: "away", uuid: UUID }));
-    await decide();
+    await decider.decide();
 
-    expect(record()).toBeUndefined();
+    expect(decider.record).toBeUndefined();
     expect(looks()).toBe(0);
   });
 
   it("is come back to when it cannot be read", async () => {
     host.platform.trouble = new AgentError("PLATFORM_DOWN", "libvirt is away");
-    await decide();
-    expect(record()).toBeUndefined();
+    await decider.decide();
+    expect(decider.record).toBeUndefined();
     host.platform.trouble = undefined;
-    answers(DOUBT);
-    await clock.advance(INTERVAL_MS);
+    decider.answers(DOUBT);
+    await clock.advance(DeciderHost.intervalMs);
 
-    expect(record()).toMatchObject({ kind: "stuck" });
+    expect(decider.record).toMatchObject({ kind: "stuck" });
   });
 });
 
@@ -273,7 +238,7 @@ describe("records of migrations that are known to be over", () => {
   it("cost no look", async () => {
     await host.facts.migrations.end("web1", UUID, "node2", { kind: "moved", why: "" });
     await host.facts.migrations.end("web2", UUID, "node2", { kind: "lost", why: "" });
-    await decide();
+    await decider.decide();
     await clock.advance(60_000);
 
     expect(looks()).toBe(0);
@@ -283,9 +248,9 @@ describe("records of migrations that are known to be over", () => {
 describe("deciding", () => {
   it("ends with the daemon", async () => {
     await host.facts.migrations.end("web1", UUID, "node2", DOUBT);
-    answers(DOUBT);
-    await decide();
-    ending.abort();
+    decider.answers(DOUBT);
+    await decider.decide();
+    decider.ending.abort();
     await clock.advance(60_000);
 
     expect(looks()).toBe(1);
