@@ -214,14 +214,16 @@ export class RhevmSession {
       },
       signal,
     );
-    this.#follow(answer);
+    this.#follow(entry, answer);
     return answer;
   }
 
   /** The engine may open a new session in place of an ended one: Basic authentication is sent along. */
-  #follow(answer: HttpAnswer): void {
+  #follow(sent: Entry, answer: HttpAnswer): void {
     const cookie = sessionCookieOf(answer);
-    if (cookie === undefined || answer.status === 401 || this.#entry?.pass.kind !== "session") return;
+    // a late answer of a session that was replaced says nothing of the present one
+    if (cookie === undefined || answer.status === 401 || this.#entry?.pass !== sent.pass) return;
+    if (this.#entry.pass.kind !== "session") return;
     this.#parts.credentials.keepSecret(cookie);
     this.#entry = { ...this.#entry, pass: { kind: "session", cookie } };
   }
