@@ -3,12 +3,20 @@ import { defineConfig } from "vitest/config";
 /** Tests of many minutes run by `npm run test:long` only. */
 const long = process.env["VCSKVM_LONG"] === "1" ? ["test/long/**/*.test.ts"] : [];
 
-/** Tests over a simulated engine of RHEV-M: they wait more than they work. */
-const rhev = ["test/integration/rhev*.test.ts"];
+/** Tests that wait much more than they work, for readings, silences and deadlines: a few of them run at a time. */
+const patient = [
+  "rhev*",
+  "dr-rhev",
+  "preonline",
+  "heartbeat",
+  "heartbeat-excused",
+  "shim-failures",
+  "net-reconfig*",
+].map((name) => `test/integration/${name}.test.ts`);
 
 /**
  * Unit tests first, together; then the tests with real hypervisors, one file after another: two cores are few; then those
- * with a simulated engine, a few at a time.
+ * that mostly wait, a few at a time.
  */
 export default defineConfig({
   test: {
@@ -26,7 +34,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", ...long],
-          exclude: rhev,
+          exclude: patient,
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
@@ -35,8 +43,8 @@ export default defineConfig({
       },
       {
         test: {
-          name: "rhev",
-          include: rhev,
+          name: "patient",
+          include: patient,
           maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 180_000,
