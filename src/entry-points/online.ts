@@ -56,8 +56,8 @@ function payloadOf(
 
 /**
  * A guest whose memory is being saved, or that reboots, is waited for, and one that comes by migration: it runs here soon,
- * or its migration breaks and nothing of it is left. The latter takes the hypervisor some time when the host that it came from has lost power, which is when the engine wants it
- * here.
+ * or its migration breaks and nothing of it is left. The latter takes the hypervisor some time when the host that it came
+ * from has lost power, which is when the engine wants it here.
  */
 async function readAfterArrival(
   { attributes, platform, log }: GuestContext,

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan } from "../migration.ts";
 import type { GuestReader, GuestSight } from "./guest-reader.ts";
 import type { RhevHost } from "./host-document.ts";
-import { nameOfHost } from "./host-words.ts";
+import { isCalled, nameOfHost } from "./host-words.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
 
 /** How often a migration is looked at; changes are heard at once. */
@@ -156,9 +156,7 @@ function targetAmong(
   { hosts }: GuestSight,
 ): RhevHost {
   const word = (configured ?? system).toLowerCase();
-  const exact = hosts.filter(({ id, name, address }) =>
-    [id, name, address].some((text) => text?.toLowerCase() === word),
-  );
+  const exact = hosts.filter((one) => isCalled(one, word));
   const alike = hosts.filter(
     ({ name, address }) => shortName(name) === word || shortName(address ?? "") === word,
   );

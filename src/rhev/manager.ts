@@ -11,7 +11,7 @@ import { parseRhevmUrl, parseUser, RHEVM_LIMITS } from "./settings.ts";
 interface ManagerAccess {
   readonly url: string;
   readonly user: string;
-  /** RHEVMInfo's Password as it stands there, encrypted; undefined until a request has brought it. */
+  /** RHEVMInfo's Password as it stands there, encrypted; undefined where no resource has one. */
   readonly encrypted: (signal: AbortSignal) => Promise<string | undefined>;
 }
 

@@ -1,4 +1,5 @@
 import type { RhevHost } from "./host-document.ts";
+import { isCalled } from "./host-words.ts";
 import { oneLine } from "./one-line.ts";
 
 /** What this system knows of itself, all in lower case. */
@@ -50,10 +51,8 @@ function noneReason(hosts: readonly RhevHost[], configured: string | undefined):
   return `none of the ${hosts.length} hosts of RHEV-M has this system's hardware UUID, address or name: name it in rhev.host`;
 }
 
-function likenessTo({ id, name, address }: RhevHost, configured: string): string | undefined {
-  const word = configured.toLowerCase();
-  const isNamed = [id, name, address].some((text) => text?.toLowerCase() === word);
-  return isNamed ? "rhev.host" : undefined;
+function likenessTo(host: RhevHost, configured: string): string | undefined {
+  return isCalled(host, configured) ? "rhev.host" : undefined;
 }
 
 function likeness(host: RhevHost, { names, addresses, hardwareUuids }: OwnIdentity): string | undefined {

@@ -1,5 +1,6 @@
 import { printable } from "../tuples.ts";
 import type { RhevHost } from "./host-document.ts";
+import { isCalled } from "./host-words.ts";
 
 /** Which system of the cluster a host of RHEV-M is. */
 export type SystemOfHost =
@@ -39,9 +40,4 @@ export function systemOfHost(
   if (rivals.length === 0) return { kind: "found", system };
   const list = [host, ...rivals].map((one) => printable(one.name)).join(" or ");
   return { kind: "several", reason: `system ${system} may be host ${list}: see rhev.hosts` };
-}
-
-function isCalled({ id, name, address }: RhevHost, word: string): boolean {
-  const wanted = word.toLowerCase();
-  return [id, name, address].some((text) => text?.toLowerCase() === wanted);
 }
