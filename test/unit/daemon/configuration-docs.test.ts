@@ -1,46 +1,22 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { loadConfig } from "../../../daemon/config.ts";
+import { KEY_MEANINGS } from "../../../daemon/config-meanings.ts";
 import { configSchema } from "../../../daemon/config-schema.ts";
-import { fixedKeysChanged, limitsOf } from "../../../daemon/settings.ts";
+import { limitsOf } from "../../../daemon/settings.ts";
 import { DEFAULT_LIMITS } from "../../../ipc/protocol.ts";
+import { configurationDocument } from "../../support/configuration-document.ts";
+import { configurationKeys } from "../../support/configuration-keys.ts";
 import { repositoryFile } from "../../support/repository.ts";
 
-/** A part of the schema, as JSON Schema describes it. */
-const partSchema = z.object({
-  properties: z.record(z.string(), z.unknown()).optional(),
-  default: z.unknown().optional(),
-});
+const KEYS = configurationKeys();
 
 /** Defaults by the full name of their key; undefined for a key that has none. */
-function defaultsOf(part: unknown, name = ""): ReadonlyMap<string, unknown> {
-  const { properties, default: byDefault } = partSchema.parse(part);
-  if (properties === undefined) return new Map([[name, byDefault]]);
-  return new Map(
-    Object.entries(properties).flatMap(([key, inner]) => [
-      ...defaultsOf(inner, name === "" ? key : `${name}.${key}`),
-    ]),
-  );
-}
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map(KEYS.map(({ key, byDefault }) => [key, byDefault]));
 
-const DEFAULTS = defaultsOf(z.toJSONSchema(configSchema, { io: "input" }));
-
-/** Keys whose default is not the schema's but the server's own. */
-const LIMITS = new Map<string, unknown>([
-  ["limits.bodyBytes", DEFAULT_LIMITS.bodyBytes],
-  ["limits.requestsAtOnce", DEFAULT_LIMITS.requestsAtOnce],
-  ["limits.readRequestS", DEFAULT_LIMITS.readRequestMs / 1000],
-  ["limits.connections", DEFAULT_LIMITS.connections],
-]);
-
-/** The rows of docs/configuration.md: key, default, when it takes effect. */
-const ROWS = [
-  ...readFileSync(repositoryFile("docs/configuration.md"), "utf8").matchAll(
-    /^\| `([^`]+)` \| (?:`([^`]+)`|none) \| (reload|restart) \|/gm,
-  ),
-].map(([, key = "", byDefault, effect]) => ({ key, byDefault, effect }));
+const FILE = repositoryFile("docs/configuration.md");
 
 const EXAMPLE = readFileSync(repositoryFile("systemd/config.yaml"), "utf8");
 
@@ -52,38 +28,46 @@ function words(value: unknown): string | undefined {
 }
 
 describe("docs/configuration.md", () => {
-  it("names every key of the configuration and no other", () => {
-    expect(ROWS.map(({ key }) => key).toSorted()).toEqual([...DEFAULTS.keys()].toSorted());
+  it("has its tables as the schema and the meanings of its keys have them", () => {
+    const present = readFileSync(FILE, "utf8");
+    const made = configurationDocument(present);
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(FILE, made);
+
+    expect(readFileSync(FILE, "utf8")).toBe(made);
   });
 
-  it.each(ROWS)("gives the default of $key", ({ key, byDefault }) => {
-    expect(byDefault).toBe(words(LIMITS.get(key) ?? DEFAULTS.get(key)));
+  it("explains every key of the configuration and no other", () => {
+    expect(KEYS.filter(({ meaning }) => meaning === undefined)).toEqual([]);
+    expect(Object.keys(KEY_MEANINGS).toSorted()).toEqual(KEYS.map(({ key }) => key).toSorted());
   });
 
-  it("says which keys a reload does not change", () => {
-    const before = configSchema.parse({});
-    const after = configSchema.parse({
-      socket: "/tmp/other.sock",
-      readOnlySocket: { path: "/tmp/ro/other.sock", gid: 1 },
-      stateDirectory: "/tmp/other",
-      log: { level: "debug" },
-      monitorIntervalS: 6,
-      stopTimeoutS: 11,
-      engine: { timeoutS: 11 },
-      libvirt: { uri: "qemu:///session" },
-      kvm: { shutdown: "agent" },
-      heartbeat: { misses: 4 },
-      migration: { postCopy: true },
-      sites: { east: ["node1"] },
-      rhev: { host: "rhev-host1" },
-      limits: { connections: 1 },
-    });
-    const restart = ROWS.filter(({ effect }) => effect === "restart").map(({ key }) => key.split(".")[0]);
+  it("refuses to leave a key out, and to make a table of none", () => {
+    const present = readFileSync(FILE, "utf8");
 
-    expect(new Set(restart)).toEqual(new Set(fixedKeysChanged(before, after)));
-    const reload = ROWS.filter(({ effect }) => effect === "reload").map(({ key }) => key.split(".")[0]);
-    expect(new Set([...restart, ...reload])).toEqual(new Set(Object.keys(after)));
-    expect(reload.filter((key) => restart.includes(key))).toEqual([]);
+    expect(() => configurationDocument(present.replace("keys: heartbeat", "keys: limits"))).toThrow(
+      /no table of docs\/configuration\.md has heartbeat\.intervalS, heartbeat\.timeoutS/,
+    );
+    expect(() => configurationDocument(`${present}\n<!-- keys: nothing -->\n<!-- end of keys -->\n`)).toThrow(
+      "no key is called nothing",
+    );
+  });
+
+  it.each([
+    "| `socket` | absolute path | `/run/vcskvmguestd/agent.sock` | restart | Where the shims ask",
+    "| `readOnlySocket.gid` | whole number, 0 or more | none | restart |",
+    "| `log.level` | `debug`, `info`, `warn` or `error` | `info` | reload |",
+    "| `libvirt.sockets` | list of 1 to 8: absolute path each | none | restart |",
+    "| `heartbeat.timeoutS` | whole seconds, 1 to 60 | `5` | reload |",
+    "| `heartbeat.lossS` | seconds, 1 to 3600 | `60` | reload |",
+    "| `peers` | mapping: name to { uri: text, at most 1024 characters } | `{}` | reload |",
+    "| `sites` | mapping: name to list of 1 to 64: text, at most 255 characters each | `{}` | reload |",
+    "| `migration.bandwidthMiBps` | whole MiB a second, 1 to 1000000 | none | reload |",
+    "| `migration.downtimeMs` | whole milliseconds, 1 to 2000000 | none | reload |",
+    "| `migration.postCopy` | `true` or `false` | `false` | reload |",
+    "| `rhev.passwordCommand` | list: a program's absolute path, then its arguments | none | reload |",
+    "| `limits.bodyBytes` | whole bytes, 4096 to 16777216 | `1048576` | restart |",
+  ])("says in it: %s", (line) => {
+    expect(readFileSync(FILE, "utf8")).toContain(`\n${line}`);
   });
 });
 
