@@ -53,7 +53,8 @@ export const KEY_MEANINGS = {
     "A guest that a failed disk has paused: `wait` leaves it to you; `resume` lets it go on as soon as the disk does, tried again and again, 5 s to 60 s apart, while the engine knows it as ONLINE and nobody works on it",
   "kvm.managedSave":
     "What online does with a managed save image of the guest: `restore` goes on from it if it is proved that the guest was saved here and ran nowhere since, and boots anew else; `discard` always boots anew; `refuse` fails and leaves the choice to you (docs/operations.md)",
-  "kvm.states": "Other answers for rows of the state table (docs/states.md); see below for the words",
+  "kvm.states":
+    "Other answers for rows of the state table (docs/states.md): a row's name to `ONLINE 10` to `ONLINE 100` in tens, `OFFLINE`, `INTENTIONAL OFFLINE` or `UNKNOWN`. A row that begins with `shut off` cannot be ONLINE",
   "kvm.doubleStart":
     "A start while a peer cannot be read: `warn` says so and goes on, `strict` refuses. A guest that is found active on a peer is refused in any case",
   "heartbeat.intervalS": "Between two questions to one guest",
