@@ -34,7 +34,7 @@ function proseOf(markdown: string): string {
 }
 
 /** Headings of a document, as they are read: without their marks. */
-export function headingsOf(path: string): readonly string[] {
+function headingsOf(path: string): readonly string[] {
   return [...proseOf(textOf(path)).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) =>
     heading.replaceAll("`", "").trim(),
   );
