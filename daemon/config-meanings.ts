@@ -1,6 +1,7 @@
-import type { Config } from "./config-schema.ts";
+import type { z } from "zod";
+import type { configSchema } from "./config-schema.ts";
 
-/** Full names of all keys of a part of the configuration; a list or a mapping of free names is one key. */
+/** Full names of all keys of a part of the configuration, as the file has it; a list or a mapping of free names is one key. */
 type KeysOf<Part> = {
   [Key in keyof Part & string]: NonNullable<Part[Key]> extends infer Value
     ? Value extends readonly unknown[]
@@ -111,4 +112,4 @@ export const KEY_MEANINGS = {
     "Entry points that run at the same time. Raise it above the number of resources if that is larger",
   "limits.readRequestS": "A request that is not whole after this is refused",
   "limits.connections": "Open connections to a socket",
-} as const satisfies Record<KeysOf<Config>, string>;
+} as const satisfies Record<KeysOf<z.input<typeof configSchema>>, string>;
