@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
@@ -139,6 +139,18 @@ describe("a password of RHEVMInfo", () => {
     expect(environment).not.toContain(SECRET);
   });
 
+  it("could be asked for on no network port: the daemon listens on none", async () => {
+    const pid = String(host.daemon.pid);
+    const links = await Promise.all(
+      (await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")), // closed
+    );
+    const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+    const tables = await Promise.all(["tcp", "tcp6", "udp", "udp6"].map((name) => tableOf(pid, name)));
+
+    expect((await tableOf(pid, "unix")).some((line) => line.includes(host.socket))).toBe(true);
+    expect(tables.flat().filter((line) => inodes.includes(line.split(/\s+/)[9] ?? ""))).toEqual([]);
+  });
+
   it("is not repeated when the engine prints it and fails, or hangs, while attributes are read (scenario 89)", async () => {
     const { daemon } = host;
     const hares = await recordingHares(host.folder);
@@ -193,6 +205,12 @@ async function filesBelow(folder: string): Promise<string> {
   return (await Promise.all(files.map(async (file) => `${file}: ${await readFile(file, "latin1")}`))).join(
     "\n",
   );
+}
+
+/** The sockets of one kind in the network of a process. Source: proc(5), /proc/net. */
+async function tableOf(pid: string, kind: string): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/net/${kind}`, "latin1");
+  return text.split("\n").map((line) => line.trim());
 }
 
 /** The command lines of all processes, each with the program's bare name first. */

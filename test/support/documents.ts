@@ -94,6 +94,9 @@ export function brokenOwnReferences(path: string): readonly string[] {
     .filter((heading) => !headings.includes(heading));
 }
 
+/** Folders below test/ that documents name without it. */
+const TEST_FOLDERS = ["unit", "integration", "long"];
+
 /** Paths of the repository in a document's code that are not there. What is built, or stands for any name, is left out. */
 export function brokenPaths(path: string): readonly string[] {
   const named = [...proseOf(textOf(path)).matchAll(/`((?:[\w.-]+\/)+[\w.-]*)`/g)].map(
@@ -101,7 +104,10 @@ export function brokenPaths(path: string): readonly string[] {
   );
   return named.filter((name) => {
     const [top = ""] = name.split("/");
-    if (!FOLDERS.includes(top) || /[A-Z]{4}/.test(name.replace("README", ""))) return false;
-    return ![name, join(dirname(path), name)].some((place) => existsSync(repositoryFile(place)));
+    if (![...FOLDERS, ...TEST_FOLDERS].includes(top) || /[A-Z]{4}/.test(name.replace("README", "")))
+      return false;
+    return ![name, join(dirname(path), name), join("test", name)].some((place) =>
+      existsSync(repositoryFile(place)),
+    );
   });
 }
