@@ -1,4 +1,5 @@
 import { type ConfigurationKey, configurationKeys } from "./configuration-keys.ts";
+import { capital, roffText } from "./roff.ts";
 
 const HEAD = `.\\" Made from daemon/config-schema.ts and daemon/config-meanings.ts. After a change of one of them:
 .\\" UPDATE_DOCS=1 npx vitest run --project unit test/unit/docs
@@ -83,18 +84,5 @@ export function configurationPage(): string {
 
 function item({ key, kind, byDefault, effect, meaning }: ConfigurationKey): string {
   const shown = byDefault === undefined ? "no default" : `default \`${byDefault}\``;
-  return `.It Cm ${key}\n${text(`${capital(kind)}; ${shown}; ${effect}.`)}\n.br\n${text(`${meaning ?? ""}.`)}\n`;
-}
-
-function capital(words: string): string {
-  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
-}
-
-/** Markdown with code and no other marks as lines of roff: code is bold, a sentence is a line. */
-function text(markdown: string): string {
-  return markdown
-    .replaceAll("\\", "\\e")
-    .replaceAll(/`([^`]+)`/g, (_all, code: string) => `\\fB${code.replaceAll("-", "\\-")}\\fP`)
-    .replaceAll(/([.:]) (?=[A-Z])/g, "$1\n")
-    .replaceAll(/^(?=[.'])/gm, "\\&");
+  return `.It Cm ${key}\n${roffText(`${capital(kind)}; ${shown}; ${effect}.`)}\n.br\n${roffText(`${meaning ?? ""}.`)}\n`;
 }

@@ -1,9 +1,12 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { HELP as SYNC_HELP } from "../../../daemon/config-sync/flags.ts";
 import { HELP as DAEMON_HELP } from "../../../daemon/flags.ts";
+import { COMMANDS } from "../../../daemon/kvmguestctl/commands.ts";
+import { commandHelp, programHelp } from "../../../daemon/kvmguestctl/help.ts";
 import { configurationPage } from "../../support/configuration-page.ts";
+import { kvmguestctlPage } from "../../support/kvmguestctl-page.ts";
 import { repositoryFile } from "../../support/repository.ts";
 
 const FOLDER = repositoryFile("docs/man");
@@ -48,11 +51,10 @@ function section(page: string, name: string): string {
 
 describe("a manual page", () => {
   it.each(PAGES)("%s has no fault that mandoc or groff warns of", (name) => {
+    const page = `${FOLDER}/${name}`;
     const said = [
-      execFileSync("mandoc", ["-Tlint", "-Wwarning", `${FOLDER}/${name}`], { encoding: "utf8" }),
-      execFileSync("sh", ["-c", 'man -l --warnings -P cat "$1" 2>&1 >/dev/null', "sh", `${FOLDER}/${name}`], {
-        encoding: "utf8",
-      }),
+      spawnSync("mandoc", ["-Tlint", "-Wwarning", page], { encoding: "utf8" }).stdout,
+      spawnSync("man", ["-l", "--warnings", "-P", "cat", page], { encoding: "utf8" }).stderr,
     ];
 
     expect(said).toEqual(["", ""]);
@@ -95,14 +97,33 @@ describe("vcskvmguestd.8", () => {
   });
 });
 
-describe("vcskvmguestd.yaml.5", () => {
-  it("is made from the schema of the configuration", () => {
-    if (process.env["UPDATE_DOCS"] === "1")
-      writeFileSync(`${FOLDER}/vcskvmguestd.yaml.5`, configurationPage());
+describe("a page that is made from tables", () => {
+  it.each([
+    ["kvmguestctl.8", kvmguestctlPage],
+    ["vcskvmguestd.yaml.5", configurationPage],
+  ] as const)("%s is as the tables have it", (name, made) => {
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(`${FOLDER}/${name}`, made());
 
-    expect(pageOf("vcskvmguestd.yaml.5")).toBe(configurationPage());
+    expect(pageOf(name)).toBe(made());
   });
+});
 
+describe("kvmguestctl.8", () => {
+  it("has what a reader of --help and of each command's --help finds there", () => {
+    const page = pageOf("kvmguestctl.8");
+    const helps = [programHelp(), ...COMMANDS.map(commandHelp)].join("\n");
+
+    expect(namesIn(page, /^\.It Cm ([a-z-]+)/gm)).toEqual(COMMANDS.map(({ name }) => name).toSorted());
+    expect(optionsOf(page).filter((option) => option.length > 1)).toEqual(
+      namesIn(helps, /(?<![\w-])--([a-z][a-z-]*)/g),
+    );
+    expect(namesIn(section(page, "EXIT STATUS"), /^\.It (\d+)$/gm)).toEqual(
+      namesIn(programHelp().split("Exit codes:")[1] ?? "", /^  (\d+) /gm),
+    );
+  });
+});
+
+describe("vcskvmguestd.yaml.5", () => {
   it("has each key with its kind, default and effect, as a reader sees them", () => {
     const seen = execFileSync("mandoc", ["-Tmarkdown", `${FOLDER}/vcskvmguestd.yaml.5`], {
       encoding: "utf8",
