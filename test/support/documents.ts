@@ -3,7 +3,19 @@ import { dirname, join } from "node:path";
 import { repositoryFile } from "./repository.ts";
 
 /** Folders that hold documents or texts that name them. */
-const FOLDERS = ["docs", "src", "daemon", "ipc", "guest", "triggers", "systemd", "test", "bench", "scripts"];
+const FOLDERS = [
+  "docs",
+  "src",
+  "daemon",
+  "ipc",
+  "guest",
+  "triggers",
+  "systemd",
+  "packaging",
+  "test",
+  "bench",
+  "scripts",
+];
 
 /** All files of the repository below FOLDERS, and those at its top, by their path below the top. */
 function allFiles(): readonly string[] {

@@ -17,6 +17,7 @@ const HELPS = [
   ["vcskvmguestd.8", DAEMON_HELP],
   ["havmconfigsync.8", SYNC_HELP],
   ["vcs-net-reconfig.8", helpOf("guest/vcs-net-reconfig")],
+  ["vcskvmguestd-install-vcs.8", helpOf("packaging/host/install-vcs")],
 ] as const;
 
 function helpOf(script: string): string {
