@@ -6,7 +6,12 @@ export type IpcErrorCode =
   | "BAD_REQUEST" // a request that does not parse
   | "TOO_LARGE" // a request over the size limit
   | "CLIENT_GONE" // the shim went away before its answer; a reason of an abort
-  | "STOPPING"; // the server ends; a reason of an abort
+  | "STOPPING" // the server ends; a reason of an abort
+  | "NO_DAEMON" // a client found no socket, or nobody behind it
+  | "NOT_ALLOWED" // this user may not use the socket
+  | "NO_ANSWER" // the daemon did not answer in time
+  | "REFUSED" // the daemon answered and says no
+  | "BAD_ANSWER"; // an answer that is cut off or does not parse
 
 /** The only error ipc throws on purpose. No argument of a request is ever in its message. */
 export class IpcError extends Error {
