@@ -66,7 +66,9 @@ export async function keyTrouble(
     return problem(`${path} can be read by every user: chmod 0600 it, and replace key and certificate`);
   } catch (error) {
     if (isMissing(error)) return problem(`its key ${path} is not there`);
-    return problem(`its key ${path} cannot be used (${isErrno(error) ? messageOf(error) : "no private key in it"})`);
+    return problem(
+      `its key ${path} cannot be used (${isErrno(error) ? messageOf(error) : "no private key in it"})`,
+    );
   }
 }
 

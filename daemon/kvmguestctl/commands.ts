@@ -64,6 +64,7 @@ export const COMMANDS: readonly Command[] = [
       "Run it on every system: the way to a peer is checked from here, the way back from there.",
     ],
     options: ["peer"],
+    reportsConfiguration: true,
     words: { least: 0, most: 1000 },
     run: runCheck,
   },

@@ -26,7 +26,10 @@ export function rhevReadiness(
 ): EnvironmentChecks {
   const settings = settingsForChecks(config);
   const book = { all: () => resources.map((registration) => ({ registration })) };
-  const passwords = new EncryptedPasswords(haresEngine(() => haresOptions(config)), book);
+  const passwords = new EncryptedPasswords(
+    haresEngine(() => haresOptions(config)),
+    book,
+  );
   const engines = new Map<string, { readonly access: EngineAccess; readonly its: CheckedResource[] }>();
   const incomplete: Check[] = [];
   for (const one of resources) {
@@ -76,7 +79,10 @@ function incompleteCheck({ resource, attributes }: CheckedResource): Check {
     about,
     look: () =>
       Promise.resolve([
-        row.problem("RHEVMInfo names no URL or no User", `hares -modify ${resource} RHEVMInfo: docs/vcs-setup.md`),
+        row.problem(
+          "RHEVMInfo names no URL or no User",
+          `hares -modify ${resource} RHEVMInfo: docs/vcs-setup.md`,
+        ),
       ]),
   };
 }

@@ -1,15 +1,21 @@
-import { createLogger } from "../logger.ts";
 import type { CommandContext } from "../kvmguestctl/command.ts";
 import { EXIT_CODES } from "../kvmguestctl/exit-codes.ts";
+import { createLogger } from "../logger.ts";
 import { countsOf, reportJson, reportLines } from "./report.ts";
 
 /** Checks the configuration and whether this host is ready; warnings are no failure. */
-export async function runCheck({ words, options, terminal, signal }: CommandContext): Promise<number> {
+export async function runCheck({
+  words,
+  options,
+  socket,
+  terminal,
+  signal,
+}: CommandContext): Promise<number> {
   // libvirt, RHEV-M and XML are loaded for this command only: the others shall be quick
   const { checkHost } = await import("./check-host.ts");
   const request = {
     configFile: options.config ?? process.env["VCSKVMGUESTD_CONFIG"],
-    socket: options.socket ?? process.env["VCSKVMGUESTD_SOCKET"],
+    socket: socket === "" ? undefined : socket,
     resources: words,
     peer: options.peer,
     log: createLogger("silent"),

@@ -1,6 +1,6 @@
 import { environmentOf } from "../../src/attributes.ts";
 import type { Log } from "../../src/log.ts";
-import { type Check, CHECK_NAMES, type CheckedResource, type CheckRow, rowsOf } from "../../src/readiness.ts";
+import { CHECK_NAMES, type Check, type CheckedResource, type CheckRow, rowsOf } from "../../src/readiness.ts";
 import type { Config } from "../config-schema.ts";
 import { clusterOf } from "../config-sync/cluster.ts";
 import { kvmReadiness } from "../platforms/kvm-readiness.ts";

@@ -22,18 +22,26 @@ export function daemonCheck(socket: string): Check {
     about: socket,
     async look(signal) {
       try {
-        const text = await askDaemon({ method: "GET", path: "/healthz" }, { socket, limitMs: ANSWER_MS, signal });
+        const text = await askDaemon(
+          { method: "GET", path: "/healthz" },
+          { socket, limitMs: ANSWER_MS, signal },
+        );
         const { libvirt, managers } = health.parse(JSON.parse(text));
         const lost = [["libvirt", libvirt] as const, ...Object.entries(managers)].filter(
           ([, state]) => state !== "connected",
         );
         if (lost.length === 0) return [row.ok("runs, and is connected")];
         return lost.map(([name, state]) =>
-          row.warning(`runs, but its connection to ${name} is "${state}"`, "the rows of that name below say more"),
+          row.warning(
+            `runs, but its connection to ${name} is "${state}"`,
+            "the rows of that name below say more",
+          ),
         );
       } catch (error) {
         if (error instanceof IpcError && error.code === "NO_DAEMON")
-          return [row.warning("nobody answers: the daemon does not run", "systemctl enable --now vcskvmguestd")];
+          return [
+            row.warning("nobody answers: the daemon does not run", "systemctl enable --now vcskvmguestd"),
+          ];
         return [row.problem(messageOf(error), "journalctl -u vcskvmguestd")];
       }
     },
@@ -52,7 +60,10 @@ export function socketCheck(socket: string): Check {
         const { mode } = await stat(folder);
         if ((mode & 0o022) !== 0)
           return [
-            row.problem(`others may write in its folder ${folder}, and put their own socket there`, `chmod 0700 ${folder}`),
+            row.problem(
+              `others may write in its folder ${folder}, and put their own socket there`,
+              `chmod 0700 ${folder}`,
+            ),
           ];
         const found = await stat(socket);
         if (!found.isSocket()) return [row.problem("is no socket", "remove it, or correct the key socket")];
@@ -76,8 +87,7 @@ export function stateDirectoryCheck(directory: string): Check {
       try {
         const { mode } = await stat(directory);
         await access(directory, constants.W_OK);
-        if ((mode & 0o022) !== 0)
-          return [row.problem("others may write in it", `chmod go-w ${directory}`)];
+        if ((mode & 0o022) !== 0) return [row.problem("others may write in it", `chmod go-w ${directory}`)];
         const { bavail, bsize, ffree, files } = await statfs(directory);
         const bytes = bavail * bsize;
         const text = `${Math.floor(bytes / 1_048_576)} MiB are free`;
@@ -88,7 +98,9 @@ export function stateDirectoryCheck(directory: string): Check {
       } catch (error) {
         const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
         if (isMissing) return [row.notChecked("is not there yet: the daemon makes it at its start")];
-        return [row.problem(`cannot be used: ${messageOf(error)}`, "mount it writable, or correct stateDirectory")];
+        return [
+          row.problem(`cannot be used: ${messageOf(error)}`, "mount it writable, or correct stateDirectory"),
+        ];
       }
     },
   };

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { entryPointNames } from "../../ipc/entry-point-names.ts";
 import { hasCode, messageOf } from "../../src/agent-error.ts";
 import { type Check, type CheckRow, type RowMaker, rowsOf } from "../../src/readiness.ts";
-import { haresEngine, type HaresOptions, runEngineCommand } from "../hares.ts";
+import { type HaresOptions, haresEngine, runEngineCommand } from "../hares.ts";
 
 /** Scripts of the actions. Source: "About the KVMGuest agent", SupportedActions. */
 const ACTIONS = ["actions/guestmigrated", "actions/vmconfigsync", "actions/DevScan"] as const;
@@ -33,7 +33,9 @@ export function engineCheck(hares: HaresOptions, peers: readonly string[]): Chec
         states = await haresEngine(() => hares).systemStates(signal);
       } catch (error) {
         if (hasCode(error, "CANCELLED")) throw error;
-        return [row.warning(`the engine does not answer: ${messageOf(error)}`, "hastart, then hastatus -sum")];
+        return [
+          row.warning(`the engine does not answer: ${messageOf(error)}`, "hastart, then hastatus -sum"),
+        ];
       }
       const known = [...states.keys()].join(", ");
       const own = states.get(hares.system);
@@ -77,7 +79,9 @@ export function typeCheck(hares: HaresOptions): Check {
           ...(await fileRows(row, file === "" ? join(directory, "KVMGuestAgent") : file)),
           ...(await switchRows(row, (attribute) => valueOf(attribute, signal))),
         ];
-        return rows.length > 0 ? rows : [row.ok(`its entry points are those in ${directory}, run by ${file}`)];
+        return rows.length > 0
+          ? rows
+          : [row.ok(`its entry points are those in ${directory}, run by ${file}`)];
       } catch (error) {
         return [row.notChecked(messageOf(error))];
       }
@@ -97,7 +101,10 @@ async function directoryRows(row: RowMaker, directory: string): Promise<readonly
   const [foreign, missing] = [named("foreign"), named("missing")];
   if (foreign.length > 0)
     return [
-      row.problem(`entry points in AgentDirectory ${directory} are not this agent's: ${foreign.join(", ")}`, INSTALL),
+      row.problem(
+        `entry points in AgentDirectory ${directory} are not this agent's: ${foreign.join(", ")}`,
+        INSTALL,
+      ),
     ];
   if (missing.length > 0)
     return [
@@ -117,7 +124,12 @@ async function shimAt(path: string): Promise<"ours" | "foreign" | "missing"> {
 
 async function fileRows(row: RowMaker, file: string): Promise<readonly CheckRow[]> {
   if (!(await isExecutable(file)))
-    return [row.problem(`the program that runs the entry points, ${file}, is not there or cannot be executed`, INSTALL)];
+    return [
+      row.problem(
+        `the program that runs the entry points, ${file}, is not there or cannot be executed`,
+        INSTALL,
+      ),
+    ];
   const version = /^Script(\d+)?Agent$/.exec(basename(file));
   if (version === null || Number(version[1] ?? 0) >= OLDEST_AGENT) return [];
   return [
@@ -135,7 +147,10 @@ async function switchRows(
   const rows: CheckRow[] = [];
   if ((await valueOf("IntentionalOffline")) !== "1")
     rows.push(
-      row.warning("IntentionalOffline is not 1: a guest that migrates away is a fault", "hatype -modify KVMGuest IntentionalOffline 1"),
+      row.warning(
+        "IntentionalOffline is not 1: a guest that migrates away is a fault",
+        "hatype -modify KVMGuest IntentionalOffline 1",
+      ),
     );
   if ((await valueOf("AEPTimeout")) !== "1")
     rows.push(
@@ -156,9 +171,13 @@ export function shimCheck(clients: { readonly perl: string; readonly curl: reado
     async look() {
       if (await isExecutable(clients.perl)) return [row.ok(`the shim asks the daemon with ${clients.perl}`)];
       for (const path of clients.curl)
-        if (await isExecutable(path)) return [row.ok(`the shim asks the daemon with ${path}; perl would be twice as fast`)];
+        if (await isExecutable(path))
+          return [row.ok(`the shim asks the daemon with ${path}; perl would be twice as fast`)];
       return [
-        row.problem("neither is there: no entry point reaches the daemon", "install perl (perl-interpreter), or curl"),
+        row.problem(
+          "neither is there: no entry point reaches the daemon",
+          "install perl (perl-interpreter), or curl",
+        ),
       ];
     },
   };

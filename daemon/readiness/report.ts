@@ -14,10 +14,10 @@ export function countsOf(rows: readonly CheckRow[]): VerdictCounts {
 export function reportLines(rows: readonly CheckRow[], style: Style): readonly string[] {
   const width = Math.max(0, ...rows.map(({ check }) => check.length));
   const paint: Readonly<Record<Verdict, (text: string) => string>> = {
-    ok: style.good,
-    warning: style.odd,
-    problem: style.bad,
-    "not checked": style.faint,
+    ok: (text) => style.good(text),
+    warning: (text) => style.odd(text),
+    problem: (text) => style.bad(text),
+    "not checked": (text) => style.faint(text),
   };
   const lines = rows.flatMap(({ check, about, verdict, text, remedy }) => {
     const head = `${paint[verdict](verdict.padEnd(VERDICT_WIDTH))}  ${check.padEnd(width)}  `;

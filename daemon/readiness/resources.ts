@@ -39,7 +39,10 @@ export async function knownResources(
 ): Promise<KnownResources> {
   const registered = await registeredIn(sources.stateDirectory);
   const asked = await withDeadline(ENGINE_MS, "asking the engine for resources", [signal], (limit) =>
-    orAbort(fromEngine(sources, new Set(registered.resources.map(({ resource }) => resource)), wanted), limit),
+    orAbort(
+      fromEngine(sources, new Set(registered.resources.map(({ resource }) => resource)), wanted),
+      limit,
+    ),
   ).catch((error: unknown): KnownResources => {
     const why = `only what the daemon has registered is checked: ${messageOf(error)}`;
     return { resources: [], rows: [rowsOf("resources", "the engine").notChecked(why)] };
@@ -48,7 +51,9 @@ export async function knownResources(
   const resources = [...registered.resources, ...asked.resources].filter(isWanted);
   const rows = [...registered.rows, ...asked.rows];
   const isSaid = (name: string) => rows.some(({ about }) => about === `resource ${name}`);
-  const unknown = wanted.filter((name) => !resources.some(({ resource }) => resource === name) && !isSaid(name));
+  const unknown = wanted.filter(
+    (name) => !resources.some(({ resource }) => resource === name) && !isSaid(name),
+  );
   const words = `${registered.resources.length} registered with the daemon, ${asked.resources.length} more of the engine`;
   return {
     resources,
@@ -73,11 +78,15 @@ async function registeredIn(stateDirectory: string): Promise<KnownResources> {
   const rows: CheckRow[] = [];
   for (const name of names) {
     try {
-      const { resource, attributes } = parseRegistration(JSON.parse(await readFile(join(folder, name), "utf8")));
+      const { resource, attributes } = parseRegistration(
+        JSON.parse(await readFile(join(folder, name), "utf8")),
+      );
       resources.push({ resource, attributes });
     } catch {
       const row = rowsOf("resources", join(folder, name));
-      rows.push(row.warning("this registration cannot be read: it counts when the engine asks again", "hares -probe"));
+      rows.push(
+        row.warning("this registration cannot be read: it counts when the engine asks again", "hares -probe"),
+      );
     }
   }
   return { resources, rows };

@@ -1,6 +1,12 @@
 import { access } from "node:fs/promises";
 import { hasCode, messageOf } from "../../src/agent-error.ts";
-import { type Check, type CheckedResource, type CheckRow, type RowMaker, rowsOf } from "../../src/readiness.ts";
+import {
+  type Check,
+  type CheckedResource,
+  type CheckRow,
+  type RowMaker,
+  rowsOf,
+} from "../../src/readiness.ts";
 import { runEngineCommand } from "../hares.ts";
 
 const UNIT = "vcskvmguestd.service";
@@ -34,7 +40,9 @@ export function unitOrderCheck(systemd: Systemd): Check {
       const unit = await propertiesOf(systemd, UNIT, names, signal);
       if (typeof unit === "string") return [row.notChecked(unit)];
       if (unit.get("LoadState") !== "loaded")
-        return [row.warning("systemd does not know the unit", "install the package, then systemctl daemon-reload")];
+        return [
+          row.warning("systemd does not know the unit", "install the package, then systemctl daemon-reload"),
+        ];
       const rows = orderRows(row, unit);
       return rows.length > 0 ? rows : [row.ok("enabled, after libvirt and before vcs.service")];
     },
@@ -47,7 +55,10 @@ function orderRows(row: RowMaker, unit: Properties): readonly CheckRow[] {
   const rows: CheckRow[] = [];
   if (!["enabled", "enabled-runtime", "static", "indirect", "generated"].includes(state))
     rows.push(
-      row.warning(`the unit is ${state === "" ? "not enabled" : state}: it does not start with the host`, `systemctl enable ${UNIT}`),
+      row.warning(
+        `the unit is ${state === "" ? "not enabled" : state}: it does not start with the host`,
+        `systemctl enable ${UNIT}`,
+      ),
     );
   if (!after.includes("libvirtd.service") && !after.includes("virtqemud.service"))
     rows.push(
@@ -75,12 +86,14 @@ export function shutdownTimeCheck(systemd: Systemd, resources: readonly CheckedR
     async look(signal) {
       const unit = await propertiesOf(systemd, "vcs.service", ["LoadState", "TimeoutStopUSec"], signal);
       if (typeof unit === "string") return [row.notChecked(unit)];
-      if (unit.get("LoadState") !== "loaded") return [row.notChecked("systemd knows no vcs.service on this host")];
+      if (unit.get("LoadState") !== "loaded")
+        return [row.notChecked("systemd knows no vcs.service on this host")];
       const needS = stopSeconds(resources);
       const words = `${resources.length} guests, ${STOPS_AT_ONCE} at a time, may take ${needS} s to stop`;
       const limit = unit.get("TimeoutStopUSec") ?? "";
       const limitS = secondsIn(limit);
-      if (limitS === undefined) return [row.notChecked(`systemd's words for its limit are not understood: ${limit}`)];
+      if (limitS === undefined)
+        return [row.notChecked(`systemd's words for its limit are not understood: ${limit}`)];
       if (limitS >= needS) return [row.ok(`${words}; systemd gives ${limit}`)];
       return [
         row.problem(
@@ -142,7 +155,9 @@ async function propertiesOf(
     const command = { command: systemctl, timeoutMs: SYSTEMCTL_MS };
     const output = await runEngineCommand(command, ["show", unit, "-p", names.join(",")], signal);
     const lines = output.split("\n").filter((line) => line.includes("="));
-    return new Map(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+    return new Map(
+      lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    );
   } catch (error) {
     if (hasCode(error, "CANCELLED")) throw error;
     return messageOf(error);

@@ -1,6 +1,11 @@
 import { DomainCalls } from "./domain-calls.ts";
 import type { CallOptions } from "./host-calls.ts";
-import { type BlockInfo, DOMAIN_PROCEDURES, type GuestInterface, QEMU_PROCEDURES } from "./procedures-domain.ts";
+import {
+  type BlockInfo,
+  DOMAIN_PROCEDURES,
+  type GuestInterface,
+  QEMU_PROCEDURES,
+} from "./procedures-domain.ts";
 import { JOB_PROCEDURES, type JobInfo, type JobStats, type PeerToPeerMigration } from "./procedures-job.ts";
 import type { TypedParams } from "./structures.ts";
 

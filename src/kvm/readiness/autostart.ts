@@ -20,7 +20,8 @@ export function autostartCheck(
     async look(signal) {
       const known = await lookup(libvirt, guest, signal);
       if (known === undefined) return [row.ok("not defined here, so nothing starts it")];
-      const lives = async () => known.isActive || (await new EmulatorScan().find({ uuid: known.uuid })).length > 0;
+      const lives = async () =>
+        known.isActive || (await new EmulatorScan().find({ uuid: known.uuid })).length > 0;
       const findings = await findRivals(
         { guest, autostart: known.autostart, lives },
         { ...places, unitFolders: [] }, // the service is the host's own row

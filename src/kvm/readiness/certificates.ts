@@ -13,7 +13,7 @@ import { readSettingsFile } from "./settings-file.ts";
 
 /** A certificate that somebody on this host shows, its key, and the authority that the other side trusts. */
 interface CertificateUse {
-  /** Who shows it, and to whom. */
+  /** Who shows it and to whom, as a sentence. */
   readonly what: string;
   readonly cert: string;
   readonly key: string;
@@ -57,8 +57,14 @@ export function certificatesCheck({ peers, encrypts, places, now = Date.now }: C
       const servers = clients.length > 0 ? [await serverUse(places)] : [];
       const emulators = encrypts ? [await emulatorUse(places)] : [];
       const uses = [...clients, ...servers, ...emulators];
-      if (uses.length === 0) return [rowsOf("certificates", about).ok("no peer is reached by TLS, and none is in use")];
-      return (await Promise.all(uses.map((use) => rowsFor(use, now())))).flat();
+      if (uses.length === 0)
+        return [rowsOf("certificates", about).ok("no peer is reached by TLS, and none is in use")];
+      const authorities = [...new Set(uses.map(({ ca }) => ca))];
+      const rows = [
+        ...authorities.map((ca) => authorityRows(ca, now())),
+        ...uses.map((use) => ownRows(use, now())),
+      ];
+      return (await Promise.all(rows)).flat();
     },
   };
 }
@@ -71,7 +77,7 @@ function clientUses(peers: CertificateParts["peers"]): readonly CertificateUse[]
     if (target.transport !== "tls") continue;
     const { ca, cert, key } = target.pki;
     if (uses.has(cert)) continue;
-    uses.set(cert, { what: `this host's to peer ${system}`, cert, key, ca, mayBeMissing: true });
+    uses.set(cert, { what: `this host shows it to peer ${system}`, cert, key, ca, mayBeMissing: true });
   }
   return [...uses.values()];
 }
@@ -80,7 +86,7 @@ async function serverUse({ daemonFiles, pki }: CertificatePlaces): Promise<Certi
   const files = await Promise.all(daemonFiles.map(readSettingsFile));
   const settings = files.find((file) => file.size > 0);
   return {
-    what: "this host's libvirtd to its peers",
+    what: "this host's libvirt shows it to peers that come by TLS",
     cert: settings?.get("cert_file") ?? join(pki, "libvirt/servercert.pem"),
     key: settings?.get("key_file") ?? join(pki, "libvirt/private/serverkey.pem"),
     ca: settings?.get("ca_file") ?? join(pki, "CA/cacert.pem"),
@@ -96,7 +102,7 @@ async function emulatorUse({ qemuFile, pki }: CertificatePlaces): Promise<Certif
     settings.get("default_tls_x509_cert_dir") ??
     join(pki, "libvirt-migrate");
   return {
-    what: "emulators of this host, for encrypted migrations (migration.encrypt)",
+    what: "emulators show it in encrypted migrations (migration.encrypt)",
     cert: join(folder, "server-cert.pem"),
     key: join(folder, "server-key.pem"),
     ca: join(folder, "ca-cert.pem"),
@@ -104,36 +110,41 @@ async function emulatorUse({ qemuFile, pki }: CertificatePlaces): Promise<Certif
   };
 }
 
-async function rowsFor(use: CertificateUse, nowMs: number): Promise<readonly CheckRow[]> {
+async function ownRows(use: CertificateUse, nowMs: number): Promise<readonly CheckRow[]> {
   const row = rowsOf("certificates", use.cert);
-  const remedy = `renew it: docs.libvirt.org names the steps under "TLS setup"; ${use.what}`;
+  const remedy = "issue a new one: https://libvirt.org/kbase/tlscerts.html has the steps";
   const [authorities, own] = await Promise.all([readCertificates(use.ca), readCertificates(use.cert)]);
-  const rows = authorityRows(use, authorities, nowMs);
   if (own.kind === "missing") {
-    const text = `is not there: ${use.what}`;
-    return [...rows, use.mayBeMissing ? row.warning(`${text}; a daemon that asks for one refuses us`, remedy) : row.problem(text, remedy)];
+    const text = `is not there, and ${use.what}`;
+    return [
+      use.mayBeMissing
+        ? row.warning(`${text} where the daemon asks for one`, remedy)
+        : row.problem(text, remedy),
+    ];
   }
-  if (own.kind === "unusable") return [...rows, row.problem(`cannot be used: ${own.why}`, remedy)];
+  if (own.kind === "unusable") return [row.problem(`cannot be used: ${own.why}; ${use.what}`, remedy)];
   const [leaf] = own.certificates;
-  if (leaf === undefined) return rows;
-  const troubles = [datesTrouble(leaf, nowMs), await keyTrouble(use.key, leaf)].filter((one) => one !== undefined);
-  const isTrusted = authorities.kind !== "read" || isSignedBy(leaf, authorities.certificates);
-  if (!isTrusted) troubles.push({ verdict: "problem", text: `is not signed by the authority in ${use.ca}` });
-  if (troubles.length === 0) return [...rows, row.ok(`${use.what}: valid ${untilWords(leaf)}`)];
-  return [...rows, ...troubles.map(({ verdict, text }) => row[verdict](text, remedy))];
+  if (leaf === undefined) return [];
+  const troubles = [datesTrouble(leaf, nowMs), await keyTrouble(use.key, leaf)].filter(
+    (one) => one !== undefined,
+  );
+  if (authorities.kind === "read" && !isSignedBy(leaf, authorities.certificates))
+    troubles.push({ verdict: "problem", text: `is not signed by the authority in ${use.ca}` });
+  if (troubles.length === 0) return [row.ok(`valid ${untilWords(leaf)}; ${use.what}`)];
+  return troubles.map(({ verdict, text }) => row[verdict](`${text}; ${use.what}`, remedy));
 }
 
-function authorityRows(
-  { ca }: CertificateUse,
-  file: Awaited<ReturnType<typeof readCertificates>>,
-  nowMs: number,
-): readonly CheckRow[] {
+async function authorityRows(ca: string, nowMs: number): Promise<readonly CheckRow[]> {
   const row = rowsOf("certificates", ca);
   const remedy = "copy the authority's certificate there, the same on all systems";
-  if (file.kind === "missing") return [row.problem("is not there: nobody's certificate can be verified", remedy)];
+  const file = await readCertificates(ca);
+  if (file.kind === "missing")
+    return [row.problem("is not there: nobody's certificate can be verified", remedy)];
   if (file.kind === "unusable") return [row.problem(`cannot be used: ${file.why}`, remedy)];
   return file.certificates.flatMap((certificate) => {
     const trouble = datesTrouble(certificate, nowMs);
-    return trouble === undefined ? [] : [row[trouble.verdict](`the authority's certificate ${trouble.text}`, remedy)];
+    return trouble === undefined
+      ? []
+      : [row[trouble.verdict](`the authority's certificate ${trouble.text}`, remedy)];
   });
 }

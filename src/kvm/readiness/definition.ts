@@ -26,7 +26,10 @@ export function definitionCheck(
       if (defined instanceof Error) rows.push(row.notChecked(defined.message));
       if (file instanceof Error)
         rows.push(
-          row.failed(file, `correct the file, or GuestConfigFilePath: hares -modify ${resource} GuestConfigFilePath PATH`),
+          row.failed(
+            file,
+            `correct the file, or GuestConfigFilePath: hares -modify ${resource} GuestConfigFilePath PATH`,
+          ),
         );
       if (rows.length > 0 || defined instanceof Error || file instanceof Error) return rows;
       return [compared({ resource, guest, path, defined, file })];
@@ -57,7 +60,8 @@ function compared({ resource, guest, path, defined, file }: Sights): CheckRow {
       `${path} holds no <uuid>: each host would make up one of its own, and take the guest of the others for another one`,
       defined === undefined ? "put <uuid> into the file" : `put <uuid>${defined}</uuid> into the file`,
     );
-  if (defined === undefined) return row.ok(`${path} defines it at its first start here, with UUID ${file.uuid}`);
+  if (defined === undefined)
+    return row.ok(`${path} defines it at its first start here, with UUID ${file.uuid}`);
   if (file.uuid === defined) return row.ok(`defined here and in ${path} with UUID ${defined}`);
   return row.problem(
     `${path} holds UUID ${file.uuid}, but libvirt knows the guest as ${defined}: the file is not used`,

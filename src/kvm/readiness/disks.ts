@@ -33,7 +33,8 @@ export function disksCheck(parts: DiskParts, { attributes }: CheckedResource): C
     about,
     async look(signal) {
       const xml = await definitionOf(parts, guest, guestConfigFilePath, signal);
-      if (xml === undefined) return [row.notChecked("the guest is not defined here, and no file tells its disks")];
+      if (xml === undefined)
+        return [row.notChecked("the guest is not defined here, and no file tells its disks")];
       const disks = await diskSourcesOf(xml, `definition of guest ${guest}`);
       const rows: CheckRow[] = [];
       for (const disk of disks) {
@@ -103,7 +104,9 @@ function rowOf(
           "else mount its storage here, under the same path as on the other hosts",
         );
   if (sight.fileSystem?.sharing !== "local") return undefined;
-  const what = isReadOnly ? "a file that every host must have" : "other hosts see it only where the same disk is mounted";
+  const what = isReadOnly
+    ? "a file that every host must have"
+    : "other hosts see it only where the same disk is mounted";
   return row.warning(
     `${disk}, is on a local file system (${sight.fileSystem.name}): ${what}`,
     hasPeers

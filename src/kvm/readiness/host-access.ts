@@ -50,11 +50,7 @@ export class HostAccess {
     await this.#opened?.then((host) => host.close()).catch(() => undefined);
   }
 
-  async #ask<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (host: InspectedHost) => Promise<T>,
-  ): Promise<T> {
+  async #ask<T>(doing: string, signal: AbortSignal, work: (host: InspectedHost) => Promise<T>): Promise<T> {
     if (this.#hung !== undefined) throw new AgentError(this.#hung.code, `${doing}: ${this.#hung.message}`);
     this.#opened ??= this.#open(this.#ending.signal);
     this.#opened.catch(() => undefined); // each that uses it is told

@@ -29,7 +29,9 @@ export function libvirtCheck(
           library: await host.getLibVersion({ signal }),
           emulator: await host.getVersion({ signal }),
         }));
-        const kind = socket.includes("virtqemud") ? "modular daemon" : "libvirtd or a proxy of the modular daemons";
+        const kind = socket.includes("virtqemud")
+          ? "modular daemon"
+          : "libvirtd or a proxy of the modular daemons";
         const found = `libvirt ${versionText(versions.library)}, QEMU ${versionText(versions.emulator)}, over ${socket} (${kind})`;
         if (versions.library >= TRIED.from) return [row.ok(found)];
         return [

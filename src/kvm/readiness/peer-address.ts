@@ -32,10 +32,17 @@ export function peerAddressCheck(
         return [row.notChecked(`migration.migrateUri is ${template}, a socket of this host`)];
       const place = template === undefined ? undefined : placeIn(template);
       if (template !== undefined && place === undefined)
-        return [row.problem(`migration.migrateUri becomes ${template}, which names no host`, "correct migration.migrateUri")];
+        return [
+          row.problem(
+            `migration.migrateUri becomes ${template}, which names no host`,
+            "correct migration.migrateUri",
+          ),
+        ];
       let host: string;
       try {
-        host = place?.host ?? (await access.use(`asking ${system} for its name`, signal, (peer) => peer.getHostname({ signal })));
+        host =
+          place?.host ??
+          (await access.use(`asking ${system} for its name`, signal, (peer) => peer.getHostname({ signal })));
       } catch (error) {
         return [row.notChecked(messageOf(error))];
       }
@@ -68,7 +75,10 @@ async function rowFor(
     address = isIP(host) === 0 ? (await orAbort(lookup(host), signal)).address : host;
   } catch (error) {
     if (hasCode(error, "TIMED_OUT", "CANCELLED")) throw error;
-    return row.problem(`${source}, a name that this host cannot resolve: its guests cannot migrate there`, remedy);
+    return row.problem(
+      `${source}, a name that this host cannot resolve: its guests cannot migrate there`,
+      remedy,
+    );
   }
   if (address.startsWith("127.") || address === "::1")
     return row.problem(`${source}, which is ${address} for this host: itself`, remedy);

@@ -43,7 +43,9 @@ export function peerGuestCheck(
                 "not defined there, and GuestConfigFilePath is not set: it can migrate there, and cannot be started there",
                 `virsh define it on ${system}, or hares -modify ${resource} GuestConfigFilePath PATH; its disks there: run this check on ${system}`,
               )
-            : row.ok(`not defined there, which GuestConfigFilePath mends; its disks there: run this check on ${system}`),
+            : row.ok(
+                `not defined there, which GuestConfigFilePath mends; its disks there: run this check on ${system}`,
+              ),
         ];
       const rows = await differences(row, system, here, there);
       const troubles = missing.map(({ disk, words }) =>

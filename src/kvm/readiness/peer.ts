@@ -1,5 +1,5 @@
-import { type Check, type CheckRow, rowsOf } from "../../readiness.ts";
 import { CPU_COMPARE } from "../../libvirt/flags.ts";
+import { type Check, type CheckRow, rowsOf } from "../../readiness.ts";
 import { spansAt } from "../xml-spans.ts";
 import type { HostAccess, InspectedHost } from "./host-access.ts";
 import { versionText } from "./libvirt.ts";
@@ -100,11 +100,13 @@ export function peerCpuCheck(libvirt: HostAccess, { system, access }: Peer): Che
 }
 
 /** The first element at a path, as it stands in the text. */
-export function elementAt(xml: string, path: readonly string[]): string | undefined {
+function elementAt(xml: string, path: readonly string[]): string | undefined {
   const span = spansAt(xml, path)[0];
   return span === undefined ? undefined : xml.slice(span.from, span.to);
 }
 
 function textAt(xml: string, path: readonly string[]): string | undefined {
-  return elementAt(xml, path)?.replace(/<[^>]*>/g, "").trim();
+  return elementAt(xml, path)
+    ?.replace(/<[^>]*>/g, "")
+    .trim();
 }

@@ -10,5 +10,7 @@ export type SettingsFile = ReadonlyMap<string, string>;
 export async function readSettingsFile(path: string): Promise<SettingsFile> {
   const text = await readFile(path, "utf8").catch(() => "");
   const lines = text.matchAll(/^[ \t]*([a-z0-9_]+)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#"']+))/gm);
-  return new Map([...lines].map(([, key = "", double, single, bare]) => [key, double ?? single ?? bare ?? ""]));
+  return new Map(
+    [...lines].map(([, key = "", double, single, bare]) => [key, double ?? single ?? bare ?? ""]),
+  );
 }

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { AgentError, messageOf } from "../../agent-error.ts";
@@ -44,7 +44,9 @@ async function authorityRows(trust: Trust, nowMs: number): Promise<readonly Chec
   if (file.kind === "unusable") return [row.problem(`rhev.caFile cannot be used: ${file.why}`, remedy)];
   return file.certificates.flatMap((certificate) => {
     const trouble = datesTrouble(certificate, nowMs);
-    return trouble === undefined ? [] : [row[trouble.verdict](`a certificate in rhev.caFile ${trouble.text}`, remedy)];
+    return trouble === undefined
+      ? []
+      : [row[trouble.verdict](`a certificate in rhev.caFile ${trouble.text}`, remedy)];
   });
 }
 
@@ -57,11 +59,11 @@ async function certificateOf(origin: URL, signal: AbortSignal): Promise<X509Cert
   const shown = new Promise<X509Certificate>((resolve, reject) => {
     const fail = (words: string) => reject(new AgentError("PLATFORM_DOWN", `${origin.origin}: ${words}`));
     socket.once("secureConnect", () => {
-      const { raw } = socket.getPeerCertificate();
-      if (raw === undefined) fail("it shows no certificate");
-      else resolve(new X509Certificate(raw));
+      const certificate = socket.getPeerX509Certificate();
+      if (certificate === undefined) fail("it shows no certificate");
+      else resolve(certificate);
     });
-    socket.once("error", (error) => fail(error.message));
+    socket.once("error", (error: Error) => fail(error.message));
   });
   try {
     return await orAbort(shown, signal);

@@ -36,7 +36,9 @@ function loginCheck(engine: EngineAccess): Check {
         const { product, own } = await engine.read(signal);
         if (own.kind === "found")
           return [row.ok(`${product}: this system is its host ${nameOfHost(own.host)}, by ${own.by}`)];
-        return [row.problem(`${product}: ${own.reason}`, "set rhev.host, then systemctl reload vcskvmguestd")];
+        return [
+          row.problem(`${product}: ${own.reason}`, "set rhev.host, then systemctl reload vcskvmguestd"),
+        ];
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
         return [row.problem(messageOf(error), 'docs/operations.md, "Guests of RHEV-M"')];
@@ -83,7 +85,10 @@ function guestCheck(engine: EngineAccess, { resource, attributes }: CheckedResou
         const findings = environmentFindings({ guest, rhevmInfo }, await engine.read(signal));
         if (findings.length === 0) return [row.ok(`${engine.url} knows it, in the cluster of this host`)];
         return findings.map((text) =>
-          row.problem(text, `correct it in RHEV-M, or hares -modify ${resource}: docs/vcs-setup.md, "Guests of RHEV-M"`),
+          row.problem(
+            text,
+            `correct it in RHEV-M, or hares -modify ${resource}: docs/vcs-setup.md, "Guests of RHEV-M"`,
+          ),
         );
       } catch (error) {
         return [row.notChecked(`RHEV-M was not read: ${messageOf(error)}`)];
