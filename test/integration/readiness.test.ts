@@ -55,10 +55,13 @@ describe("kvmguestctl check on a host that is ready", () => {
     expect(report.exitCode).toBe(0);
     expect(report.rows).toEqual(
       expect.arrayContaining([
-        "ok | engine | " + `${one.folder}/engine/bin/hares | this host is system node1 (RUNNING) of node1, node2`,
+        "ok | engine | " +
+          `${one.folder}/engine/bin/hares | this host is system node1 (RUNNING) of node1, node2`,
         "ok | resources | this host | 1 registered with the daemon, 0 more of the engine",
         expect.stringMatching(/^ok \| daemon \| .*agent\.sock \| runs, and is connected$/),
-        expect.stringMatching(/^ok \| libvirt \| qemu:\/\/\/system \| libvirt \d+\.\d+\.\d+, QEMU \d+\.\d+\.\d+, over /),
+        expect.stringMatching(
+          /^ok \| libvirt \| qemu:\/\/\/system \| libvirt \d+\.\d+\.\d+, QEMU \d+\.\d+\.\d+, over /,
+        ),
         `ok | definition | guest web1 | defined here and in ${definition} with UUID ${UUID}`,
         "ok | autostart | guest web1 | libvirt does not start it by itself",
         expect.stringMatching(/^ok \| peer \| peer node2 \| qemu\+tcp:\/\/node2\/system answers: libvirt /),
@@ -134,7 +137,9 @@ describe("kvmguestctl check on a host that is not ready", () => {
         ),
         expect.stringMatching(/^problem \| autostart \| guest web1 \| autostart of guest web1 is set/),
         expect.stringMatching(/^problem \| certificates \| .*pki\/clientcert\.pem \| has expired: /),
-        expect.stringMatching(/^problem \| peer \| peer node2 \| .*(did not open the connection within|EHOSTUNREACH)/),
+        expect.stringMatching(
+          /^problem \| peer \| peer node2 \| .*(did not open the connection within|EHOSTUNREACH)/,
+        ),
       ]),
     );
     expect(rowsWith("peer guest", report).every((row) => row.startsWith("not checked"))).toBe(true);

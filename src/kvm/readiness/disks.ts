@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AgentError, hasCode, messageOf } from "../../agent-error.ts";
 import { XML } from "../../libvirt/flags.ts";
-import { type Check, type CheckedResource, type CheckRow, rowsOf } from "../../readiness.ts";
+import { type Check, type CheckedResource, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
 import { readDefinition } from "../definition.ts";
 import type { SharedStorage } from "../shared-storage.ts";
 import { type DiskSource, diskSourcesOf } from "./disk-sources.ts";
@@ -86,7 +86,7 @@ async function sightOf(
 
 /** Undefined where there is nothing to say. */
 function rowOf(
-  row: ReturnType<typeof rowsOf>,
+  row: RowMaker,
   { target, path, isReadOnly }: DiskSource,
   sight: DiskSight,
   hasPeers: boolean,

@@ -1,5 +1,5 @@
 import { AgentError } from "../../agent-error.ts";
-import { orAbort } from "../../deadline.ts";
+import { orAbort, throwIfAborted } from "../../deadline.ts";
 import { agentErrorOf } from "../errors.ts";
 import type { DomainRef, Limits } from "../hypervisor.ts";
 
@@ -51,6 +51,7 @@ export class HostAccess {
   }
 
   async #ask<T>(doing: string, signal: AbortSignal, work: (host: InspectedHost) => Promise<T>): Promise<T> {
+    throwIfAborted(signal); // its time went by while others asked
     if (this.#hung !== undefined) throw new AgentError(this.#hung.code, `${doing}: ${this.#hung.message}`);
     this.#opened ??= this.#open(this.#ending.signal);
     this.#opened.catch(() => undefined); // each that uses it is told

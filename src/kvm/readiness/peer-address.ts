@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { connect, isIP } from "node:net";
 import { hasCode, messageOf } from "../../agent-error.ts";
 import { orAbort, withDeadline } from "../../deadline.ts";
-import { type Check, type CheckRow, rowsOf } from "../../readiness.ts";
+import { type Check, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
 import { migrationUriFor } from "../migration-call.ts";
 import type { Peer } from "./peer.ts";
 
@@ -61,7 +61,7 @@ interface Asked {
 }
 
 async function rowFor(
-  row: ReturnType<typeof rowsOf>,
+  row: RowMaker,
   { system, host, port, isOwnWord }: Asked,
   knock: (address: string, port: number) => Promise<Knock>,
   signal: AbortSignal,

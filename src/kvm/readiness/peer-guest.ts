@@ -1,8 +1,9 @@
 import { AgentError, hasCode, messageOf } from "../../agent-error.ts";
 import { XML } from "../../libvirt/flags.ts";
-import { type Check, type CheckedResource, type CheckRow, rowsOf } from "../../readiness.ts";
+import { type Check, type CheckedResource, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
 import { type DiskSource, diskSourcesOf } from "./disk-sources.ts";
 import type { HostAccess, InspectedHost } from "./host-access.ts";
+import { machineTypeOf, machineTypesIn } from "./machine-types.ts";
 import type { Peer } from "./peer.ts";
 
 /** Looking at a file of the peer's storage. */
@@ -30,14 +31,17 @@ export function peerGuestCheck(
       const here = await definedAt(libvirt, `looking up guest ${guest}`, guest, signal);
       let there: Defined | undefined;
       let missing: readonly DiskTrouble[] = [];
+      let unfit: readonly CheckRow[];
       try {
         there = await definedAt(access, `looking up guest ${guest} on ${system}`, guest, signal);
+        unfit = await machineRows(row, { system, access }, here, signal);
         if (there !== undefined) missing = await troubledDisks(access, system, there, signal);
       } catch (error) {
         return [row.notChecked(messageOf(error))];
       }
       if (there === undefined)
         return [
+          ...unfit,
           guestConfigFilePath === undefined
             ? row.warning(
                 "not defined there, and GuestConfigFilePath is not set: it can migrate there, and cannot be started there",
@@ -54,14 +58,36 @@ export function peerGuestCheck(
           `mount its storage on ${system} under the same path`,
         ),
       );
-      const all = [...rows, ...troubles];
+      const all = [...unfit, ...rows, ...troubles];
       return all.length > 0 ? all : [row.ok(`defined there with the same UUID and disks, which are there`)];
     },
   };
 }
 
+/** A guest moves with its machine type: the emulator there has to know it. */
+async function machineRows(
+  row: RowMaker,
+  { system, access }: Pick<Peer, "system" | "access">,
+  here: Defined | undefined,
+  signal: AbortSignal,
+): Promise<readonly CheckRow[]> {
+  const machine = here === undefined ? undefined : await machineTypeOf(here.xml);
+  if (machine === undefined) return [];
+  const capabilities = await access.use(`reading the capabilities of ${system}`, signal, (host) =>
+    host.getCapabilities({ signal }),
+  );
+  const known = machineTypesIn(capabilities);
+  if (known.size === 0 || known.has(machine)) return [];
+  return [
+    row.problem(
+      `its machine type ${machine} is not known there: it can neither migrate there nor be started there`,
+      `update QEMU on ${system}, or give the guest a type that both hosts list in virsh capabilities`,
+    ),
+  ];
+}
+
 async function differences(
-  row: ReturnType<typeof rowsOf>,
+  row: RowMaker,
   system: string,
   here: Defined | undefined,
   there: Defined,

@@ -1,5 +1,5 @@
 import { CPU_COMPARE } from "../../libvirt/flags.ts";
-import { type Check, type CheckRow, rowsOf } from "../../readiness.ts";
+import { type Check, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
 import { spansAt } from "../xml-spans.ts";
 import type { HostAccess, InspectedHost } from "./host-access.ts";
 import { versionText } from "./libvirt.ts";
@@ -40,7 +40,7 @@ export function peerCheck(libvirt: HostAccess, { system, uri, access }: Peer, ow
 }
 
 function compared(
-  row: ReturnType<typeof rowsOf>,
+  row: RowMaker,
   { system, uri, ownSystem }: { readonly system: string; readonly uri: string; readonly ownSystem: string },
   here: HostFacts,
   there: HostFacts,

@@ -22,7 +22,15 @@ export function checkReport(
   ...args: readonly string[]
 ): Promise<CheckReport> {
   const program = [process.execPath, repositoryFile("dist/daemon/kvmguestctl.js")];
-  const [first = "", ...words] = [...command, ...program, "check", "--json", "--config", host.configFile, ...args];
+  const [first = "", ...words] = [
+    ...command,
+    ...program,
+    "check",
+    "--json",
+    "--config",
+    host.configFile,
+    ...args,
+  ];
   return new Promise((resolve, reject) => {
     execFile(first, words, { timeout: 120_000 }, (error, stdout, stderr) => {
       const exitCode = error === null ? 0 : error.code;
