@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { type CheckRow, rowsOf } from "../../src/readiness.ts";
 import { ConfigError, loadConfig } from "../config.ts";
 import type { Config } from "../config-schema.ts";
@@ -19,7 +20,11 @@ export function checkedConfiguration(file: string | undefined): CheckedConfigura
   const row = rowsOf("configuration", about);
   try {
     const config = loadConfig(file, {}, [kvmProblems, rhevProblems]);
-    return { config, rows: [row.ok("valid; a file that is not there stands for the defaults")] };
+    const { mode } = statSync(about, { throwIfNoEntry: false }) ?? { mode: undefined };
+    if (mode === undefined) return { config, rows: [row.ok("is not there, so the defaults hold")] };
+    if ((mode & 0o022) === 0) return { config, rows: [row.ok("valid")] };
+    const text = "others may write it, and have commands of their own run as root";
+    return { config, rows: [row.problem(text, `chmod 0644 ${about}`)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const remedy = `correct it: docs/configuration.md has every key; a daemon that runs keeps what it read before`;

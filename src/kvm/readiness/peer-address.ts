@@ -15,11 +15,23 @@ const PORT_MS = 3000;
 /** What came of a knock at a port: somebody answered, if only to refuse; or why nobody did. */
 type Knock = { readonly kind: "answers" } | { readonly kind: "silent"; readonly why: string };
 
+/** What is asked of the network. */
+export interface NetworkSight {
+  /** The address of a name. Throws where there is none. */
+  addressOf(name: string): Promise<string>;
+  knock(host: string, port: number, signal: AbortSignal): Promise<Knock>;
+}
+
+const NETWORK: NetworkSight = {
+  addressOf: async (name) => (await lookup(name)).address,
+  knock: knockAt,
+};
+
 /** Does the memory of a migrating guest find its way to the peer: the name, and a port that no firewall drops? */
 export function peerAddressCheck(
   { system, uri, access }: Peer,
   migrateUri: string | undefined,
-  knock: (host: string, port: number, signal: AbortSignal) => Promise<Knock> = knockAt,
+  network: NetworkSight = NETWORK,
 ): Check {
   const about = `peer ${system}`;
   const row = rowsOf("peer address", about);
@@ -47,7 +59,7 @@ export function peerAddressCheck(
         return [row.notChecked(messageOf(error))];
       }
       const asked = { system, host, port: place?.port ?? FIRST_PORT, isOwnWord: place === undefined };
-      return [await rowFor(row, asked, (address, port) => knock(address, port, signal), signal)];
+      return [await rowFor(row, asked, network, signal)];
     },
   };
 }
@@ -63,7 +75,7 @@ interface Asked {
 async function rowFor(
   row: RowMaker,
   { system, host, port, isOwnWord }: Asked,
-  knock: (address: string, port: number) => Promise<Knock>,
+  network: NetworkSight,
   signal: AbortSignal,
 ): Promise<CheckRow> {
   const source = isOwnWord ? `${system} calls itself ${host}` : `migration.migrateUri leads to ${host}`;
@@ -72,7 +84,7 @@ async function rowFor(
     : `put ${host} into /etc/hosts or the DNS here, or correct migration.migrateUri`;
   let address: string;
   try {
-    address = isIP(host) === 0 ? (await orAbort(lookup(host), signal)).address : host;
+    address = isIP(host) === 0 ? await orAbort(network.addressOf(host), signal) : host;
   } catch (error) {
     if (hasCode(error, "TIMED_OUT", "CANCELLED")) throw error;
     return row.problem(
@@ -82,7 +94,7 @@ async function rowFor(
   }
   if (address.startsWith("127.") || address === "::1")
     return row.problem(`${source}, which is ${address} for this host: itself`, remedy);
-  const answer = await knock(address, port);
+  const answer = await network.knock(address, port, signal);
   if (answer.kind === "answers")
     return row.ok(`${source} (${address}), and nothing drops what goes to its port ${port}`);
   return row.problem(
