@@ -48,7 +48,9 @@ export async function knownResources(
     return { resources: [], rows: [rowsOf("resources", "the engine").notChecked(why)] };
   });
   const isWanted = ({ resource }: CheckedResource) => wanted.length === 0 || wanted.includes(resource);
-  const resources = [...registered.resources, ...asked.resources].filter(isWanted);
+  const resources = [...registered.resources, ...asked.resources]
+    .filter(isWanted)
+    .toSorted((one, other) => (one.resource < other.resource ? -1 : 1));
   const rows = [...registered.rows, ...asked.rows];
   const isSaid = (name: string) => rows.some(({ about }) => about === `resource ${name}`);
   const unknown = wanted.filter(

@@ -98,7 +98,8 @@ describe("the check of certificates", () => {
     const open = await pki({ cert: stranger.cert, key: stranger.key });
     await chmod(join(open, "clientkey.pem"), 0o644);
 
-    const problems = async (set: string) => (await said(set)).filter((text) => text.startsWith("clientcert.pem"));
+    const problems = async (set: string) =>
+      (await said(set)).filter((text) => text.startsWith("clientcert.pem"));
 
     expect(await problems(path)).toEqual([
       "clientcert.pem: problem: clientkey.pem is not the key of this certificate; this host shows it to peer node2",

@@ -80,7 +80,11 @@ describe("the check of the daemon", () => {
   });
 
   it("warns of one that has no connection, and of one that does not run", async () => {
-    const socket = await answering({ status: "ok", libvirt: "lost: gone", managers: { "https://m": "connected" } });
+    const socket = await answering({
+      status: "ok",
+      libvirt: "lost: gone",
+      managers: { "https://m": "connected" },
+    });
 
     expect(wordsOf(await daemonCheck(socket).look(never))).toEqual([
       'warning: runs, but its connection to libvirt is "lost: gone"',
@@ -93,7 +97,9 @@ describe("the check of the daemon", () => {
   it("has a problem with a socket that others may use or replace", async () => {
     const socket = await answering({});
     await chmod(socket, 0o660);
-    expect(wordsOf(await socketCheck(socket).look(never))).toEqual(["problem: is open to others than its owner"]);
+    expect(wordsOf(await socketCheck(socket).look(never))).toEqual([
+      "problem: is open to others than its owner",
+    ]);
 
     await chmod(socket, 0o600);
     expect(wordsOf(await socketCheck(socket).look(never))).toEqual(["ok: only its owner may use it"]);
@@ -112,10 +118,14 @@ describe("the check of the daemon", () => {
 
     await mkdir(state, { mode: 0o700 });
     expect(wordsOf(await stateDirectoryCheck(state).look(never))).toEqual([
-      expect.stringMatching(/^(ok: writable|warning: little room is left:|problem: no room is left:).* MiB are free$/),
+      expect.stringMatching(
+        /^(ok: writable|warning: little room is left:|problem: no room is left:).* MiB are free$/,
+      ),
     ]);
     await chmod(state, 0o777);
-    expect(wordsOf(await stateDirectoryCheck(state).look(never))).toEqual(["problem: others may write in it"]);
+    expect(wordsOf(await stateDirectoryCheck(state).look(never))).toEqual([
+      "problem: others may write in it",
+    ]);
     expect(wordsOf(await stateDirectoryCheck("/proc").look(never))[0]).toMatch(/^problem: /);
   });
 });
@@ -171,7 +181,9 @@ describe("the check of the type", () => {
   };
 
   it("is content with our entry points under a script agent that is new enough", async () => {
-    expect(await said(await plain())).toEqual(["ok: its entry points are those in agent, run by Script51Agent"]);
+    expect(await said(await plain())).toEqual([
+      "ok: its entry points are those in agent, run by Script51Agent",
+    ]);
   });
 
   it("has a problem where the product's own agent keeps the guests", async () => {
@@ -188,11 +200,18 @@ describe("the check of the type", () => {
     ]);
 
     await writeFile(join(values.AgentDirectory, "clean"), "#!/bin/sh\n");
-    expect(await said(values)).toEqual(["problem: entry points in AgentDirectory agent are not this agent's: clean"]);
+    expect(await said(values)).toEqual([
+      "problem: entry points in AgentDirectory agent are not this agent's: clean",
+    ]);
   });
 
   it("has a problem with a script agent that is too old or not there, and warns of switches", async () => {
-    const values = { ...(await plain()), AgentFile: await program("Script50Agent", ""), IntentionalOffline: "0", AEPTimeout: "0" };
+    const values = {
+      ...(await plain()),
+      AgentFile: await program("Script50Agent", ""),
+      IntentionalOffline: "0",
+      AEPTimeout: "0",
+    };
 
     expect(await said(values)).toEqual([
       "problem: AgentFile Script50Agent is too old: it knows no intentional offline, and a guest that left is a fault",
@@ -210,7 +229,9 @@ describe("the check of the shim's client", () => {
     const perl = await program("perl", "");
     const curl = [await program("curl", "")];
 
-    expect(short(wordsOf(await shimCheck({ perl, curl }).look(never)))).toEqual(["ok: the shim asks the daemon with perl"]);
+    expect(short(wordsOf(await shimCheck({ perl, curl }).look(never)))).toEqual([
+      "ok: the shim asks the daemon with perl",
+    ]);
     expect(short(wordsOf(await shimCheck({ perl: "/gone", curl }).look(never)))).toEqual([
       "ok: the shim asks the daemon with curl; perl would be twice as fast",
     ]);

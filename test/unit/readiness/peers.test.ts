@@ -57,7 +57,11 @@ describe("the check of a peer's CPU", () => {
     ],
   ])("asks the peer what this host's CPU is to it: %i", async (cpuResult, expected) => {
     const there = new FakeInspectedHost({ ...THERE, cpuResult });
-    const check = peerCpuCheck(new FakeInspectedHost().access, { system: "node2", uri: URI, access: there.access });
+    const check = peerCpuCheck(new FakeInspectedHost().access, {
+      system: "node2",
+      uri: URI,
+      access: there.access,
+    });
 
     expect(wordsOf(await check.look(never))).toEqual([expected]);
     expect(there.calls).toEqual(["compareCpu <cpu><model>Own</model></cpu>"]);
@@ -66,14 +70,20 @@ describe("the check of a peer's CPU", () => {
   it("says nothing of a peer that does not answer", async () => {
     const check = peerCpuCheck(new FakeInspectedHost().access, node2(GONE));
 
-    expect(wordsOf(await check.look(never))).toEqual(["not checked: comparing CPUs with node2: nobody there"]);
+    expect(wordsOf(await check.look(never))).toEqual([
+      "not checked: comparing CPUs with node2: nobody there",
+    ]);
   });
 });
 
 describe("the check of a peer's address", () => {
   async function said(
     options: InspectedOptions,
-    { migrateUri, uri = URI, isSilent = false }: { migrateUri?: string; uri?: string; isSilent?: boolean } = {},
+    {
+      migrateUri,
+      uri = URI,
+      isSilent = false,
+    }: { migrateUri?: string; uri?: string; isSilent?: boolean } = {},
   ) {
     const knocks: string[] = [];
     const check = peerAddressCheck(node2(options, uri), migrateUri, {
@@ -100,9 +110,9 @@ describe("the check of a peer's address", () => {
     expect((await said({}, { migrateUri, uri: "qemu+ssh://root@192.0.2.8:2222/system" })).knocks).toEqual([
       "192.0.2.8:49999",
     ]);
-    expect((await said({}, { migrateUri: "tcp://{host}", uri: "qemu+tls://[2001:db8::7]/system" })).knocks).toEqual([
-      "2001:db8::7:49152",
-    ]);
+    expect(
+      (await said({}, { migrateUri: "tcp://{host}", uri: "qemu+tls://[2001:db8::7]/system" })).knocks,
+    ).toEqual(["2001:db8::7:49152"]);
   });
 
   it("has a problem with a port that nobody answers for", async () => {
@@ -129,7 +139,9 @@ describe("the check of a peer's address", () => {
 
 describe("the check of a guest on a peer", () => {
   const xml = (paths: readonly string[], machine = "pc") => {
-    const disks = paths.map((path, at) => `<disk><source file='${path}'/><target dev='vd${"ab"[at]}'/></disk>`);
+    const disks = paths.map(
+      (path, at) => `<disk><source file='${path}'/><target dev='vd${"ab"[at]}'/></disk>`,
+    );
     return `<domain><os><type machine='${machine}'>hvm</type></os><devices>${disks.join("")}</devices></domain>`;
   };
   const HERE: InspectedDomain = { uuid: UUID, xml: xml(["/vm/a"]) };
