@@ -11,7 +11,7 @@ import { type Call, type OperationParts, refuseMixedEnvironments } from "./opera
 import { vmConfigSync } from "./vmconfigsync.ts";
 
 /** The actions of the type. Source: "About the KVMGuest agent", SupportedActions. */
-type ActionName = "guestmigrated" | "vmconfigsync" | "DevScan";
+export type ActionName = "guestmigrated" | "vmconfigsync" | "DevScan";
 
 /** One call of an action. */
 interface ActionCall extends Call {
@@ -79,9 +79,17 @@ function callOf(
   const { attributes } = record.registration;
   passwords.note(attributes, tuples);
   refuseMixedEnvironments(book, resource, attributes);
-  return { record, attributes, budgetMs: budget, log: log.child({ guest: attributes.guestName }), args };
+  return {
+    record,
+    attributes,
+    budgetMs: budget,
+    isByHand: false, // an action tells the engine no state
+    log: log.child({ guest: attributes.guestName }),
+    args,
+  };
 }
 
-function isActionName(token: string): token is ActionName {
+/** True for an action of the type. */
+export function isActionName(token: string): token is ActionName {
   return Object.hasOwn(ACTIONS, token);
 }

@@ -1,15 +1,17 @@
 import { setMaxListeners } from "node:events";
-import type { Logger } from "pino";
+import type { Controls } from "../ipc/controls.ts";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
 import { bootId } from "../src/boot-id.ts";
 import { pause } from "../src/deadline.ts";
 import type { DevScanner } from "../src/dev-scan.ts";
+import type { Log } from "../src/log.ts";
 import type { Platform } from "../src/platform.ts";
 import { ARRIVAL_MS, Arrivals } from "./arrivals.ts";
 import type { Config } from "./config-schema.ts";
 import { DevScans } from "./dev-scans.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { dryRun } from "./dry-run.ts";
 import { EncryptedPasswords } from "./encrypted-passwords.ts";
 import { Follower } from "./follower.ts";
 import { GuestQueue } from "./guest-queue.ts";
@@ -17,6 +19,7 @@ import { haresEngine } from "./hares.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { hostDebtStore } from "./host-debt-store.ts";
 import { HostDebts } from "./host-debts.ts";
+import type { Journal } from "./journal.ts";
 import { type KeptGuests, keptGuests } from "./kept-guests.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
@@ -43,7 +46,10 @@ export interface DaemonParts {
   readonly config: () => Config;
   /** Makes the platform, and what scans, over what is known of the guests. */
   readonly environments: (kept: KeptGuests) => Environments;
-  readonly log: Logger;
+  readonly log: Log;
+  /** Remembers what goes through the log. */
+  readonly journal: Journal;
+  readonly logLevel: Pick<Controls, "logLevel" | "setLogLevel">;
 }
 
 /**
@@ -53,7 +59,7 @@ export interface DaemonParts {
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
-  const { config, log } = parts;
+  const { config, log, journal } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -93,6 +99,8 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     log,
     ending.signal,
   );
+  const known = { platform, book, migrations, arrivals };
+  const views = { heartbeat: settings, areStalledResumed: isWanted, intervalMs };
   const loading = newGate();
   const server = await startServer(
     {
@@ -102,7 +110,14 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
         await loading.ended;
         return dispatcher.handle(request);
       },
-      views: createViews(book, platform),
+      views: createViews({ ...known, prober, journal, ...views }),
+      controls: {
+        ...parts.logLevel,
+        dryRun: async (request) => {
+          await loading.ended;
+          return dryRun(known, request);
+        },
+      },
       limits: limitsOf(config()),
       log,
     },
@@ -137,11 +152,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
 }
 
 /** A disk that hangs must not keep the daemon from its guests; what it holds comes when it answers. */
-async function loadWithin(
-  ms: number,
-  books: readonly { load(): Promise<void> }[],
-  log: Logger,
-): Promise<void> {
+async function loadWithin(ms: number, books: readonly { load(): Promise<void> }[], log: Log): Promise<void> {
   const done = new AbortController();
   const loaded = Promise.all(books.map((book) => book.load())).then(() => done.abort());
   await Promise.race([loaded, pause(ms, done.signal)]);

@@ -92,7 +92,11 @@ export class Dispatcher {
     // a monitor nobody waits for is given up; what changes a guest goes on when its shim is killed
     const parents = entryPoint === "monitor" ? [this.#ending, ipc.signal] : [this.#ending];
     const result = await withDeadline(limitMs, `${entryPoint} of resource ${resource}`, parents, (signal) =>
-      orLate(this.#entryPoint(request, limitMs, log, signal), LATE_MS, signal),
+      orLate(
+        this.#entryPoint(request, { limitMs, isByHand: ipc.isByHand === true, log }, signal),
+        LATE_MS,
+        signal,
+      ),
     );
     const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
     if (entryPoint === "monitor") this.#complaints.delete(resource);
@@ -103,8 +107,7 @@ export class Dispatcher {
 
   async #entryPoint(
     request: EntryPointRequest,
-    limitMs: number,
-    log: Log,
+    { limitMs, isByHand, log }: { readonly limitMs: number; readonly isByHand: boolean; readonly log: Log },
     signal: AbortSignal,
   ): Promise<Result> {
     const { entryPoint, resource } = request;
@@ -116,6 +119,7 @@ export class Dispatcher {
       record,
       attributes,
       budgetMs: limitMs,
+      isByHand,
       log: log.child({ guest: attributes.guestName }),
     };
     if (entryPoint !== "attr_changed") refuseMixedEnvironments(this.#parts.book, resource, attributes);

@@ -1,4 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
+import type { Controls } from "../ipc/controls.ts";
+import { IpcError } from "../ipc/ipc-error.ts";
+import type { Log } from "../src/log.ts";
 
 /** Fields that hold secrets wherever they stand; they are also kept out of what is logged in the first place. */
 const SECRET_PATHS = ["password", "Password", "authorization", "token", "secret"].flatMap((key) => [
@@ -7,6 +10,9 @@ const SECRET_PATHS = ["password", "Password", "authorization", "token", "secret"
   `*.*.${key}`,
   `err.*.${key}`,
 ]);
+
+/** Source: log.level of the configuration. */
+const LEVELS: readonly string[] = ["debug", "info", "warn", "error"];
 
 /** The process's logger: one JSON object a line, on standard output unless a stream is given. */
 export function createLogger(level: string, stream?: DestinationStream): Logger {
@@ -20,6 +26,25 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
     },
     stream ?? standardOutput(),
   );
+}
+
+/**
+ * Lets operators see and change the level of a logger; a reload or a restart brings back the configured one.
+ *
+ * @param log where a change is told
+ */
+export function logLevelOf(logger: Logger, log: Log): Pick<Controls, "logLevel" | "setLogLevel"> {
+  return {
+    logLevel: () => logger.level,
+    setLogLevel: (level) => {
+      const from = logger.level;
+      if (!LEVELS.includes(level)) {
+        throw new IpcError("BAD_REQUEST", `there is no such log level: it is one of ${LEVELS.join(", ")}`);
+      }
+      logger.level = level;
+      if (level !== from) log.warn({ from, to: level }, "log level changed by an operator");
+    },
+  };
 }
 
 /** A log that cannot be written (a full disk, a reader that went away) costs its lines, never the daemon. */

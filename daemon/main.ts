@@ -4,8 +4,9 @@ import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
+import { Journal } from "./journal.ts";
 import type { KeptGuests } from "./kept-guests.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, logLevelOf } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
 import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
@@ -50,7 +51,9 @@ async function withConfig(command: RunCommand): Promise<number> {
 
 async function run(command: RunCommand, first: Config): Promise<number> {
   const inForce = { config: first };
-  const log = createLogger(first.log.level);
+  const logger = createLogger(first.log.level);
+  const journal = new Journal();
+  const log = journal.over(logger);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
     try {
@@ -66,7 +69,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       const fixed = fixedKeysChanged(inForce.config, next);
       if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
       inForce.config = next;
-      log.level = next.log.level;
+      logger.level = next.log.level;
       log.info({}, "configuration reloaded");
     } catch (error) {
       const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
@@ -82,7 +85,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       const { environmentOf } = kept;
       return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
     };
-    await runDaemon({ config, environments, log }, stop.signal);
+    await runDaemon({ config, environments, log, journal, logLevel: logLevelOf(logger, log) }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");

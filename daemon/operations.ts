@@ -58,6 +58,8 @@ export interface Call {
   readonly record: ResourceRecord;
   readonly attributes: Attributes;
   readonly budgetMs: number;
+  /** An operator asks, not the engine: what it answers, the engine is not told. */
+  readonly isByHand: boolean;
   readonly log: Log;
 }
 
@@ -85,6 +87,8 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   const exitCode = monitorExitCode(answer.state);
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
   if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
+  if (call.isByHand) return { exitCode, fields };
+  record.lastTold = { answer, at: new Date() };
   const told = parts.book.told(record, lastAnswerOf(record, answer, reading));
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
@@ -291,7 +295,7 @@ async function stopEnded(
 /** Runs work in the guest's turn, as the operation that its resource shows. */
 export async function operate<T>(
   { queue }: Pick<OperationParts, "queue">,
-  { record, attributes }: Pick<Call, "record" | "attributes">,
+  { record, attributes, log }: Pick<Call, "record" | "attributes" | "log">,
   name: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
@@ -303,6 +307,7 @@ export async function operate<T>(
       takesOver: name === "clean",
       work: async (inTurn) => {
         record.operation = name;
+        log.debug({ operation: name }, "operation on the guest begins");
         try {
           return await work(inTurn);
         } finally {

@@ -20,6 +20,16 @@ interface Request {
   settled: boolean;
 }
 
+/** A monitor that the engine was asked for and that has not come. */
+export interface PendingProbe {
+  /** The exit code that the monitor is expected to end with. */
+  readonly code: number;
+  /** Milliseconds until the engine is asked again; 0 while it is asked. */
+  readonly inMs: number;
+  /** The engine did not take the last request. */
+  readonly isFailing: boolean;
+}
+
 /**
  * Asks the engine to look at resources: one request at a time for each, at once for news, then again and again at
  * growing distance until its monitor came.
@@ -70,6 +80,14 @@ export class Prober {
    */
   told(resource: string, code: number): void {
     if (this.#requests.get(resource)?.news === code) this.settled(resource);
+  }
+
+  /** The request that the engine has not followed yet, and when it is repeated at the earliest. */
+  pending(resource: string): PendingProbe | undefined {
+    const request = this.#requests.get(resource);
+    if (request === undefined || request.settled) return undefined;
+    const inMs = request.running ? 0 : Math.max(0, request.nextAt - performance.now());
+    return { code: request.news, inMs, isFailing: this.#failing.has(resource) };
   }
 
   async #send(resource: string, request: Request): Promise<void> {

@@ -1,4 +1,4 @@
-import type { LastAnswer } from "../src/answer.ts";
+import type { Answer, LastAnswer } from "../src/answer.ts";
 import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import { type Heartbeat, restoredHeartbeat, UNARMED } from "../src/heartbeat.ts";
@@ -22,6 +22,8 @@ export interface ResourceRecord {
   /** How far the migration is that runs now. */
   migration: object | undefined;
   lastReading: { readonly reading: Reading; readonly at: Date } | undefined;
+  /** What this process told the engine last, with its reason. */
+  lastTold: { readonly answer: Answer; readonly at: Date } | undefined;
   /** The engine was told UNKNOWN last: it shows that until its next monitor. */
   unknownTold: boolean;
   /** The framework follows an operation with a monitor of its own: until then what that finds is not asked for. */
@@ -103,6 +105,7 @@ export class ResourceBook {
     if (!isOther) return this.change(record, { attributes });
     record.onlineUntil = 0;
     record.lastReading = undefined;
+    record.lastTold = undefined;
     record.heartbeat = UNARMED;
     const fresh = {
       lastAnswer: undefined,
@@ -237,6 +240,7 @@ function newRecord(registration: Registration): ResourceRecord {
     operation: undefined,
     migration: undefined,
     lastReading: undefined,
+    lastTold: undefined,
     unknownTold: false,
     awaited: undefined,
     onlineUntil: 0,

@@ -140,7 +140,9 @@ export class StalledGuests {
     let reading: Reading | undefined;
     try {
       reading = await withDeadline(ATTEMPT_MS, "letting a stalled guest go on", [signal], (limit) =>
-        operate({ queue }, { record, attributes }, "resume", limit, (inTurn) => this.#resume(record, inTurn)),
+        operate({ queue }, { record, attributes, log: log.child(about(record)) }, "resume", limit, (inTurn) =>
+          this.#resume(record, inTurn),
+        ),
       );
       if (reading?.stalled === true) log.debug(about(record), "stalled guest has stalled again");
       else if (reading !== undefined) this.#end(record, episode, reading);

@@ -1,15 +1,40 @@
+import type { GuestAnswer, WhyAnswer } from "../ipc/answers.ts";
 import type { JsonValue } from "../ipc/protocol.ts";
 import type { Views } from "../ipc/views.ts";
+import { answerOf } from "../src/answer.ts";
+import { tuplesOf } from "../src/attribute-tuples.ts";
 import { environmentOf } from "../src/attributes.ts";
 import type { Platform } from "../src/platform.ts";
-import { stateText } from "../src/resource-state.ts";
+import { monitorExitCode, type ResourceState, sameState, stateText, UNKNOWN } from "../src/resource-state.ts";
+import { answerFacts, type FactSources } from "./answer-facts.ts";
+import type { HeartbeatSettings } from "./heartbeats.ts";
+import type { Journal, JournalEntry } from "./journal.ts";
+import { outlookOf } from "./outlook.ts";
+import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 
 /** The source of states that every host has; all others are managers of RHEV-M. */
 const LIBVIRT = "libvirt";
 
+/** Entries of all guests together that are shown at once. */
+const HISTORY_AT_MOST = 5000;
+
+/** What the views are made of. */
+export interface ViewParts extends FactSources {
+  readonly book: ResourceBook;
+  readonly platform: Pick<Platform, "events">;
+  readonly prober: Pick<Prober, "pending">;
+  readonly journal: Journal;
+  readonly heartbeat: () => HeartbeatSettings;
+  /** Whether guests that a failed disk paused are resumed by themselves. */
+  readonly areStalledResumed: () => boolean;
+  readonly intervalMs: () => number;
+}
+
 /** What operators may read of the daemon, from memory. */
-export function createViews(book: ResourceBook, platform: Platform): Views {
+export function createViews(parts: ViewParts): Views {
+  const { book, platform, journal } = parts;
+  const since = new Date().toISOString();
   const sources = new Map([[LIBVIRT, "not connected"]]);
   platform.events.on("connected", (source) => void sources.set(source, "connected"));
   platform.events.on("lost", (source, reason) => void sources.set(source, `lost: ${reason}`));
@@ -21,24 +46,37 @@ export function createViews(book: ResourceBook, platform: Platform): Views {
     },
     guests: () => book.all().map(guestView),
     guest: (name) => book.ofGuest(name).map(guestView)[0],
-    subscribe(listener) {
-      const changed = (guest: string) => listener({ event: "changed", guest });
-      const connected = (source: string) => listener({ event: "connected", source });
-      const lost = (source: string, reason: string) => listener({ event: "lost", source, reason });
-      platform.events.on("changed", changed);
-      platform.events.on("connected", connected);
-      platform.events.on("lost", lost);
-      return () => {
-        platform.events.off("changed", changed);
-        platform.events.off("connected", connected);
-        platform.events.off("lost", lost);
-      };
+    why: (name) => {
+      const records = book.ofGuest(name);
+      return records.length === 0 ? undefined : whyView(parts, name, records, since);
     },
+    history: () => ({ since, events: journal.all().slice(-HISTORY_AT_MOST).map(eventView) }),
+    attributes: (resource) => {
+      const record = book.get(resource);
+      return record === undefined ? undefined : tuplesOf(record.registration.attributes);
+    },
+    subscribe: (listener) => subscribe(parts, listener),
   };
 }
 
-function guestView(record: ResourceRecord): JsonValue {
-  const { registration, operation, lastReading, unknownTold, heartbeat } = record;
+function subscribe({ platform, journal }: ViewParts, listener: (event: JsonValue) => void): () => void {
+  const changed = (guest: string) => listener({ event: "changed", guest });
+  const connected = (source: string) => listener({ event: "connected", source });
+  const lost = (source: string, reason: string) => listener({ event: "lost", source, reason });
+  platform.events.on("changed", changed);
+  platform.events.on("connected", connected);
+  platform.events.on("lost", lost);
+  const leave = journal.subscribe((entry) => listener({ event: "noted", ...eventView(entry) }));
+  return () => {
+    platform.events.off("changed", changed);
+    platform.events.off("connected", connected);
+    platform.events.off("lost", lost);
+    leave();
+  };
+}
+
+function guestView(record: ResourceRecord): GuestAnswer {
+  const { registration, operation, lastReading, unknownTold, heartbeat, migration } = record;
   const { resource, attributes, watched, stopping, lastAnswer } = registration;
   return {
     resource,
@@ -47,17 +85,99 @@ function guestView(record: ResourceRecord): JsonValue {
     watched,
     stopping,
     operation: operation ?? null,
+    migration: migration === undefined ? null : { ...migration },
     told: unknownTold ? "UNKNOWN" : lastAnswer === undefined ? null : stateText(lastAnswer.state),
+    answer: answerView(record),
     heartbeat: attributes.ceInfo.enabled ? heartbeat.phase : null,
     reading:
       lastReading === undefined
         ? null
         : {
-            state: stateText(lastReading.reading.state),
+            ...stateView(lastReading.reading.state),
             reason: lastReading.reading.reason,
             source: lastReading.reading.source,
             uuid: lastReading.reading.uuid ?? null,
-            at: lastReading.at.toISOString(),
+            ...momentView(lastReading.at),
           },
+  };
+}
+
+/** What the engine was told last; what an earlier process told has lost its reason. */
+function answerView({ registration, unknownTold, lastTold }: ResourceRecord): GuestAnswer["answer"] {
+  const state = unknownTold ? UNKNOWN : registration.lastAnswer?.state;
+  if (state === undefined) return null;
+  const told = { ...stateView(state), code: monitorExitCode(state) };
+  if (lastTold === undefined || !sameState(lastTold.answer.state, state))
+    return { ...told, reason: null, at: null, ageS: null };
+  return { ...told, reason: lastTold.answer.reason, ...momentView(lastTold.at) };
+}
+
+function whyView(
+  parts: ViewParts,
+  guest: string,
+  records: readonly ResourceRecord[],
+  since: string,
+): WhyAnswer {
+  const { journal, migrations } = parts;
+  const resources = records.map((record) => ({ ...guestView(record), next: [...nextOf(parts, record)] }));
+  const own = journal.ofGuest(
+    guest,
+    records.map(({ registration }) => registration.resource),
+  );
+  const events = [...own, ...journal.ofHost()].toSorted((one, other) => one.seq - other.seq);
+  const record = migrations.get(guest);
+  return {
+    guest,
+    since,
+    migrationRecord:
+      record === undefined
+        ? null
+        : { kind: record.kind, at: record.at, peer: record.peer ?? null, why: record.why ?? null },
+    resources,
+    events: events.map(eventView),
+  };
+}
+
+function nextOf(parts: ViewParts, record: ResourceRecord): readonly string[] {
+  const { registration, lastReading, operation, unknownTold, heartbeat, awaited, onlineUntil } = record;
+  const { resource, attributes } = registration;
+  const nowMs = performance.now();
+  const reading = lastReading?.reading;
+  return outlookOf({
+    registration,
+    operation,
+    due: reading === undefined ? undefined : answerOf(reading, answerFacts(parts, record, reading)),
+    isUnknownTold: unknownTold,
+    probe: parts.prober.pending(resource),
+    awaitedMs: Math.max(0, (awaited?.until ?? 0) - nowMs),
+    onlineMs: reading?.active === true ? Math.max(0, onlineUntil - nowMs) : 0,
+    migration: parts.migrations.get(attributes.guestName),
+    heartbeat,
+    limits: parts.heartbeat(),
+    nowMs,
+    stalled: reading?.stalled !== true ? "no" : parts.areStalledResumed() ? "resumed" : "left alone",
+    readEveryMs: parts.intervalMs(),
+  });
+}
+
+function stateView(state: ResourceState): { readonly state: string; readonly confidence: number | null } {
+  return { state: stateText(state), confidence: state.kind === "ONLINE" ? state.confidence : null };
+}
+
+function momentView(at: Date): { readonly at: string; readonly ageS: number } {
+  return { at: at.toISOString(), ageS: Math.max(0, Math.round((Date.now() - at.getTime()) / 100) / 10) };
+}
+
+function eventView({ seq, at, level, what, resource, guest, fields, times, lastAt }: JournalEntry) {
+  return {
+    seq,
+    at,
+    level,
+    what,
+    resource: resource ?? null,
+    guest: guest ?? null,
+    fields: { ...fields },
+    times,
+    lastAt,
   };
 }

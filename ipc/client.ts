@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { IpcError } from "./ipc-error.ts";
+import { IpcError, type IpcErrorCode } from "./ipc-error.ts";
 
 /** Where the daemon is asked, and how long it is waited for. */
 export interface ClientOptions {
@@ -32,7 +32,7 @@ const LINE_LIMIT_CHARACTERS = 1_048_576;
 /**
  * Asks the daemon once and returns the text of its answer.
  *
- * @throws {IpcError} SOCKET_PATH, NO_DAEMON, NOT_ALLOWED, NO_ANSWER, BAD_ANSWER, or REFUSED with the daemon's own line;
+ * @throws {IpcError} SOCKET_PATH, NO_DAEMON, NOT_ALLOWED, NO_ANSWER, BAD_ANSWER, or NOT_FOUND and REFUSED with the daemon's own line;
  *   what the signal was aborted with
  */
 export async function askDaemon(asked: DaemonRequest, options: ClientOptions): Promise<string> {
@@ -136,7 +136,15 @@ function ending(response: IncomingMessage): Promise<void> {
 
 function refusal(status: number | undefined, body: string): IpcError {
   const line = body.split("\n", 1)[0] ?? "";
-  return new IpcError("REFUSED", line === "" ? `vcskvmguestd refuses the request (HTTP ${status})` : line);
+  return new IpcError(
+    codeOfStatus(status),
+    line === "" ? `vcskvmguestd refuses the request (HTTP ${status})` : line,
+  );
+}
+
+function codeOfStatus(status: number | undefined): IpcErrorCode {
+  if (status === 403) return "NOT_ALLOWED";
+  return status === 404 ? "NOT_FOUND" : "REFUSED";
 }
 
 /** The operator's words for what happened; what the caller gave up is passed on as it is. */

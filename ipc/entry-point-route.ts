@@ -3,6 +3,7 @@ import { isActionToken, isEntryPointName, isLegalExitCode } from "./entry-point-
 import { IpcError } from "./ipc-error.ts";
 import type { IpcLog } from "./ipc-log.ts";
 import {
+  BY_HAND_HEADER,
   decodeArguments,
   type EntryPointRequest,
   encodeReply,
@@ -70,7 +71,8 @@ async function answer(
   const args = decodeArguments(await receive(request, response, limits.bodyBytes));
   const stopWatching = abortWhenGone(target, request, response, controller);
   try {
-    const asked = { ...target, args, signal: controller.signal };
+    const byHand = request.headers[BY_HAND_HEADER] === "1" ? { isByHand: true as const } : {};
+    const asked = { ...target, args, signal: controller.signal, ...byHand };
     const reply = await handler(asked);
     if (!isLegalExitCode(kindOf(asked), reply.exitCode)) {
       throw new TypeError(`${target.name} must not exit with ${reply.exitCode}`);
@@ -81,8 +83,12 @@ async function answer(
   }
 }
 
-/** A client that announced a body over the limit and waits for leave to send it is told before it does. */
-async function receive(
+/**
+ * Reads a request's body. A client that announced one over the limit and waits for leave to send it is told before it does.
+ *
+ * @throws {IpcError} TOO_LARGE; the stream's own error when the client goes away
+ */
+export async function receive(
   request: IncomingMessage,
   response: ServerResponse,
   limitBytes: number,

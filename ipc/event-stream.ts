@@ -43,7 +43,8 @@ export class EventStream {
     if (response.destroyed || response.writableEnded) return;
     response.write(line);
     if (response.writableLength <= this.#limits.eventBufferBytes) return;
-    this.#log.warn({ bytes: response.writableLength }, "reader of events cut, it is too slow");
-    response.destroy();
+    const bytes = response.writableLength;
+    response.destroy(); // first: the warning is an event itself
+    this.#log.warn({ bytes }, "reader of events cut, it is too slow");
   }
 }

@@ -10,6 +10,7 @@ export type IpcErrorCode =
   | "NO_DAEMON" // a client found no socket, or nobody behind it
   | "NOT_ALLOWED" // this user may not use the socket
   | "NO_ANSWER" // the daemon did not answer in time
+  | "NOT_FOUND" // the daemon answered and does not know this name
   | "REFUSED" // the daemon answered and says no
   | "BAD_ANSWER"; // an answer that is cut off or does not parse
 

@@ -16,6 +16,8 @@ export type EntryPointRequest = {
   readonly args: readonly string[];
   /** Aborted with an IpcError, CLIENT_GONE or STOPPING, when the answer is no longer wanted. */
   readonly signal: AbortSignal;
+  /** An operator asks, not the engine: what it is answered tells the engine nothing. */
+  readonly isByHand?: true;
 } & (
   | { readonly kind: "entry-point"; readonly name: EntryPointName }
   | { readonly kind: "action"; readonly name: string }
@@ -59,6 +61,9 @@ const OUTPUT_LIMIT_BYTES = 2047;
 /** Request header with the shim's process id, so that the server notices a shim that was killed. */
 export const SHIM_PID_HEADER = "shim-pid";
 
+/** Request header that tells an operator's request from the engine's: its value is 1. */
+export const BY_HAND_HEADER = "by-hand";
+
 /** The row of the framework's table that a request belongs to. */
 export function kindOf(request: EntryPointRequest): EntryPointKind {
   return request.kind === "action" ? "action" : request.name;
@@ -79,6 +84,11 @@ export function decodeArguments(body: Uint8Array): string[] {
   return decodeUtf8(body.subarray(0, -1)).split("\0");
 }
 
+/** The body of a request: what decodeArguments reads. No argument may hold a NUL. */
+export function encodeArguments(args: readonly string[]): string {
+  return args.map((arg) => `${arg}\0`).join("");
+}
+
 function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -96,6 +106,12 @@ function decodeUtf8(bytes: Uint8Array): string {
  */
 export function encodeReply({ exitCode, output }: EntryPointReply): Buffer {
   return Buffer.concat([Buffer.from(`${exitCode}\n`), cutAtCharacter(output.replaceAll("\0", ""))]);
+}
+
+/** Reads a reply's body; undefined when it is cut off or no reply. */
+export function parseReply(body: string): EntryPointReply | undefined {
+  const [, code, output] = /^(\d{1,3})\n(.*)$/s.exec(body) ?? [];
+  return code === undefined || output === undefined ? undefined : { exitCode: Number(code), output };
 }
 
 function cutAtCharacter(text: string): Uint8Array {

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { controlAt, runControl } from "./control-routes.ts";
+import type { Controls } from "./controls.ts";
 import { entryPointTarget, runEntryPoint } from "./entry-point-route.ts";
 import { EventStream } from "./event-stream.ts";
 import { IpcError } from "./ipc-error.ts";
@@ -18,6 +20,7 @@ export interface ServerOptions {
   readonly readOnlySocket?: { readonly path: string; readonly gid: number };
   readonly handler: RequestHandler;
   readonly views: Views;
+  readonly controls: Controls;
   readonly limits: Limits;
   readonly log: IpcLog;
 }
@@ -98,8 +101,11 @@ class UnixServer implements IpcServer {
     const { views, log } = this.#options;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const target = entryPointTarget(path);
+    const control = controlAt(path);
     if (this.#stopped !== undefined) {
       refuse(response, 503, "vcskvmguestd is stopping: try again when it runs");
+    } else if (control !== undefined) {
+      void runControl({ ...this.#options, running: this.#running }, control, request, response, readOnly);
     } else if (target === undefined) {
       answerView({ views, log, events: this.#events }, path, request, response);
     } else if (readOnly) {

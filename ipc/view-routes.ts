@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventStream } from "./event-stream.ts";
 import type { IpcLog } from "./ipc-log.ts";
+import type { JsonValue } from "./protocol.ts";
 import { refuse, sendJson } from "./respond.ts";
 import type { Views } from "./views.ts";
 
@@ -43,29 +44,52 @@ function viewOf(
       return (response) => sendJson(response, views.health());
     case "/v1/guests":
       return (response) => sendJson(response, views.guests());
+    case "/v1/history":
+      return (response) => sendJson(response, views.history());
     case "/v1/events":
       return (response) => events.add(response);
     default:
-      return guestView(views, path);
+      return namedView(views, path);
   }
 }
 
-function guestView(views: Views, path: string): ((response: ServerResponse) => void) | undefined {
-  const name = guestName(path);
-  if (name === undefined) return undefined;
-  return (response) => {
-    const guest = views.guest(name);
-    if (guest === undefined) refuse(response, 404, "no such guest: GET /v1/guests lists them");
-    else sendJson(response, guest);
-  };
+/** Views of one thing: the path with its name left out, what it shows, and where all names are. */
+const NAMED_VIEWS = [
+  [/^\/v1\/guests\/([^/]+)$/, (views, name) => views.guest(name), "no such guest: GET /v1/guests lists them"],
+  [
+    /^\/v1\/guests\/([^/]+)\/why$/,
+    (views, name) => views.why(name),
+    "no such guest: GET /v1/guests lists them",
+  ],
+  [
+    /^\/v1\/resources\/([^/]+)\/attributes$/,
+    (views, name) => views.attributes(name),
+    "no such resource: GET /v1/guests lists them",
+  ],
+] as const satisfies readonly (readonly [
+  RegExp,
+  (views: Views, name: string) => JsonValue | undefined,
+  string,
+])[];
+
+function namedView(views: Views, path: string): ((response: ServerResponse) => void) | undefined {
+  for (const [pattern, show, unknown] of NAMED_VIEWS) {
+    const name = decoded(pattern.exec(path)?.[1]);
+    if (name === undefined) continue;
+    return (response) => {
+      const shown = show(views, name);
+      if (shown === undefined) refuse(response, 404, unknown);
+      else sendJson(response, shown);
+    };
+  }
+  return undefined;
 }
 
-function guestName(path: string): string | undefined {
-  const encoded = /^\/v1\/guests\/([^/]+)$/.exec(path)?.[1];
+function decoded(encoded: string | undefined): string | undefined {
   if (encoded === undefined) return undefined;
   try {
     return decodeURIComponent(encoded);
   } catch {
-    return undefined; // not percent-encoded UTF-8: such a guest does not exist
+    return undefined; // not percent-encoded UTF-8: such a name does not exist
   }
 }

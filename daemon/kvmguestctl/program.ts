@@ -26,6 +26,7 @@ const EXIT_OF: Readonly<Partial<Record<IpcErrorCode, ExitName>>> = {
   NO_DAEMON: "noDaemon",
   NOT_ALLOWED: "notAllowed",
   NO_ANSWER: "noAnswer",
+  NOT_FOUND: "oddAnswer",
   REFUSED: "failed",
   BAD_ANSWER: "oddAnswer",
 };

@@ -30,13 +30,14 @@ export async function clean(
   budgetMs: number,
   signal: AbortSignal,
 ): Promise<StopResult> {
-  log.info({ reason: reasonText(reason) }, "guest is being ended by force");
+  log.info({ reason: cleanReasonText(reason) }, "guest is being ended by force");
   await platform.destroy(attributes.guestName, { patienceMs: budgetMs / 2, startMayBePending }, signal);
   log.info({}, "guest is proved gone");
   return { stopped: true };
 }
 
-function reasonText(reason: number | undefined): string {
+/** The words for the engine's reason; a code that the manual does not have is shown as a number. */
+export function cleanReasonText(reason: number | undefined): string {
   if (reason === undefined) return "not given";
   return REASONS.get(reason) ?? `code ${reason}`;
 }

@@ -27,6 +27,7 @@ import { GuestAgent } from "./guest-agent.ts";
 import { GuestMemories } from "./guest-memory.ts";
 import type { DomainLifecycle, Hypervisor } from "./hypervisor.ts";
 import { type CloseWords, Lane } from "./lane.ts";
+import { lifecycleWords } from "./lifecycle-words.ts";
 import { MigrationEnds } from "./migration-ends.ts";
 import { Migrator } from "./migrator.ts";
 import { Payloads } from "./payloads.ts";
@@ -273,6 +274,7 @@ export class KvmPlatform implements Platform {
   #take(event: DomainLifecycle): void {
     // other domains of the host come and go without end
     if (!this.#memories.has(event.domain.name)) return;
+    this.#log.debug({ guest: event.domain.name, event: lifecycleWords(event) }, "libvirt tells of a guest");
     this.#causes.add(event);
     if (isStart(event)) this.#announce(() => this.events.emit("started", event.domain.name));
     this.#announce(() => this.events.emit("changed", event.domain.name));
@@ -280,6 +282,7 @@ export class KvmPlatform implements Platform {
 
   #takeReboot(guest: string): void {
     if (!this.#memories.has(guest)) return;
+    this.#log.debug({ guest, event: "Rebooted" }, "libvirt tells of a guest");
     this.#announce(() => this.events.emit("started", guest));
     this.#announce(() => this.events.emit("changed", guest));
   }

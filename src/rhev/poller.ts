@@ -7,7 +7,7 @@ import type { RhevHost } from "./host-document.ts";
 import { type OwnIdentity, ownHostOf } from "./own-host.ts";
 import { newlyRestartedByRhevm, warnOfOwnRestart } from "./own-restart.ts";
 import { paceMs } from "./pace.ts";
-import { changedNames, isMoving, type Snapshot, startedNames } from "./snapshot.ts";
+import { changedNames, isMoving, type Snapshot, sightWords, startedNames } from "./snapshot.ts";
 import type { Vm } from "./vm-document.ts";
 
 /** What the poller asks of an engine; RhevmReads fits. */
@@ -210,7 +210,10 @@ export class Poller {
       for (const name of newlyRestartedByRhevm(before, snapshot)) warnOfOwnRestart(this.#parts.log, name);
     }
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
-    for (const name of changed) this.#tell(() => this.events.emit("changed", name));
+    for (const name of changed) {
+      this.#parts.log.debug({ guest: name, event: sightWords(snapshot, name) }, "RHEV-M tells of a guest");
+      this.#tell(() => this.events.emit("changed", name));
+    }
     return snapshot;
   }
 

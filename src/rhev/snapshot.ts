@@ -56,6 +56,17 @@ export function startedNames(before: Snapshot | undefined, after: Snapshot): rea
     .map(({ name }) => name);
 }
 
+/** What a snapshot shows of a guest, for the operator: RHEV-M's status, and the host that it names. */
+export function sightWords({ vms, hosts }: Snapshot, name: string): string {
+  const sights = vms
+    .filter((vm) => vm.name === name)
+    .map(({ status, hostId }) => {
+      const host = hosts.find((one) => one.id === hostId);
+      return `${status ?? "no status"}${host === undefined ? "" : ` on ${host.name}`}`;
+    });
+  return sights.length === 0 ? "not there" : sights.join(", ");
+}
+
 /** All that decides the state of a guest, in one text. */
 function signOf({ vms, hosts, own }: Snapshot, name: string): string {
   const sights = vms

@@ -4,6 +4,7 @@
 import { IpcError } from "../../ipc/ipc-error.ts";
 import { DEFAULT_LIMITS, type EntryPointReply, type EntryPointRequest } from "../../ipc/protocol.ts";
 import { startServer } from "../../ipc/server.ts";
+import { FakeControls } from "./ipc/fake-controls.ts";
 import { FakeViews } from "./ipc/fake-views.ts";
 import { RecordingLog } from "./ipc/recording-log.ts";
 
@@ -31,6 +32,7 @@ try {
       socket: process.argv[2] ?? "",
       handler,
       views: new FakeViews(),
+      controls: new FakeControls(),
       limits: DEFAULT_LIMITS,
       log: new RecordingLog(),
     },

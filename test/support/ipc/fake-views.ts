@@ -20,6 +20,18 @@ export class FakeViews implements Views {
     return Object.hasOwn(this.guestsByName, name) ? this.guestsByName[name] : undefined;
   }
 
+  why(name: string): JsonValue | undefined {
+    return Object.hasOwn(this.guestsByName, name) ? { guest: name, events: [] } : undefined;
+  }
+
+  history(): JsonValue {
+    return { events: [] };
+  }
+
+  attributes(resource: string): JsonValue | undefined {
+    return Object.hasOwn(this.guestsByName, resource) ? { GuestName: [resource] } : undefined;
+  }
+
   subscribe(listener: (event: JsonValue) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { EntryPointReply, EntryPointRequest } from "../../../ipc/protocol.ts";
 import { DEFAULT_LIMITS } from "../../../ipc/protocol.ts";
 import { type IpcServer, type ServerOptions, startServer } from "../../../ipc/server.ts";
+import { FakeControls } from "./fake-controls.ts";
 import { FakeViews } from "./fake-views.ts";
 import { RecordingLog } from "./recording-log.ts";
 
@@ -17,6 +18,7 @@ export class TestServer {
   readonly folder: string;
   readonly socket: string;
   readonly views = new FakeViews();
+  readonly controls = new FakeControls();
   readonly log = new RecordingLog();
   readonly requests: EntryPointRequest[] = [];
   reply: (request: EntryPointRequest) => Promise<EntryPointReply>;
@@ -40,6 +42,7 @@ export class TestServer {
         ...options,
         socket: this.socket,
         views: this.views,
+        controls: this.controls,
         log: this.log,
       },
       this.#end.signal,

@@ -102,8 +102,12 @@ describe("a doubt", () => {
     const attributes = attributesOfGuest("web1");
     const working =
       resource &&
-      operate({ queue: decider.queue }, { record: resource, attributes }, "online", never, () =>
-        pause(60_000, never),
+      operate(
+        { queue: decider.queue },
+        { record: resource, attributes, log: host.log },
+        "online",
+        never,
+        () => pause(60_000, never),
       );
     await decider.decide();
     await clock.advance(50_000);

@@ -94,8 +94,12 @@ describe("a migration of this agent that runs when its time is over", () => {
     const attributes = attributesOfGuest("web1");
     void (
       resource &&
-      operate({ queue: decider.queue }, { record: resource, attributes }, "migrate", never, () =>
-        pause(3_600_000, never),
+      operate(
+        { queue: decider.queue },
+        { record: resource, attributes, log: host.log },
+        "migrate",
+        never,
+        () => pause(3_600_000, never),
       )
     );
     await decider.decide();

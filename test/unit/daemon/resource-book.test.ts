@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
-import { createViews } from "../../../daemon/views.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, UNKNOWN } from "../../../src/resource-state.ts";
-import { aReading, FakePlatform, RUNNING } from "../../support/fakes/fake-platform.ts";
+import { aReading, RUNNING } from "../../support/fakes/fake-platform.ts";
 import { MemoryStore } from "../../support/fakes/memory-store.ts";
 import { RecordingLog } from "../../support/fakes/recording-log.ts";
 import { attributesOfGuest } from "../../support/fakes/resources.ts";
@@ -135,70 +134,5 @@ describe("attributes", () => {
       stopping: false,
       starting: false,
     });
-  });
-});
-
-describe("the views of the book", () => {
-  it("show operators every resource, what was told, and the last reading", () => {
-    const platform = new FakePlatform();
-    const views = createViews(book, platform);
-    const record = book.open("r", attributesOfGuest("web1"));
-    expect(views.health()).toEqual({
-      status: "ok",
-      libvirt: "not connected",
-      managers: {},
-      resources: 1,
-    });
-    platform.events.emit("connected", "libvirt");
-    book.told(record, { state: online(100), active: true });
-    record.lastReading = { reading: { ...RUNNING, uuid: UUID }, at: new Date(0) };
-
-    expect(views.health()).toMatchObject({ libvirt: "connected" });
-    expect(views.guests()).toEqual([views.guest("web1")]);
-    expect(views.guest("web1")).toMatchObject({
-      resource: "r",
-      guest: "web1",
-      environment: "kvm",
-      told: "ONLINE(100)",
-      reading: { state: "ONLINE(100)", source: "platform", uuid: UUID, at: "1970-01-01T00:00:00.000Z" },
-    });
-    expect(views.guest("web2")).toBeUndefined();
-  });
-
-  it("tell of libvirt and of each manager by itself, until no guest needs it", () => {
-    const platform = new FakePlatform();
-    const views = createViews(book, platform);
-    const { events } = platform;
-    const [one, other] = ["https://rhevm.example.com", "https://ovirt.example.com:8443"];
-    events.emit("connected", one);
-    events.emit("lost", other, "the user or the password is refused");
-
-    expect(views.health()).toMatchObject({
-      libvirt: "not connected",
-      managers: { [one]: "connected", [other]: "lost: the user or the password is refused" },
-    });
-    events.emit("connected", "libvirt");
-    events.emit("lost", one, "it does not answer");
-    events.emit("dropped", other);
-    expect(views.health()).toMatchObject({
-      libvirt: "connected",
-      managers: { [one]: "lost: it does not answer" },
-    });
-    expect(views.health()).not.toHaveProperty(["managers", other]);
-  });
-
-  it("tell their subscribers what happens until they leave", () => {
-    const platform = new FakePlatform();
-    const heard: unknown[] = [];
-    const leave = createViews(book, platform).subscribe((event) => void heard.push(event));
-    platform.events.emit("changed", "web1");
-    platform.events.emit("lost", "libvirt", "end of file");
-    leave();
-    platform.events.emit("connected", "libvirt");
-
-    expect(heard).toEqual([
-      { event: "changed", guest: "web1" },
-      { event: "lost", source: "libvirt", reason: "end of file" },
-    ]);
   });
 });
