@@ -47,6 +47,12 @@ function rowsWith(word: string, { rows }: CheckReport): readonly string[] {
   return rows.filter((row) => row.split(" | ").slice(0, 2).includes(word));
 }
 
+const stateSeen = async () => ({
+  xml: await one.libvirtd.virsh("dumpxml", "web1"),
+  files: await readdir(one.stateDirectory, { recursive: true }),
+  told: one.daemon.said("engine is told a new state").length,
+});
+
 describe("kvmguestctl check on a host that is ready", () => {
   it("finds no problem, and says what it looked at", async () => {
     const report = await check();
@@ -73,16 +79,11 @@ describe("kvmguestctl check on a host that is ready", () => {
   });
 
   it("changes nothing", async () => {
-    const seen = async () => ({
-      xml: await one.libvirtd.virsh("dumpxml", "web1"),
-      files: await readdir(one.stateDirectory, { recursive: true }),
-      told: one.daemon.said("engine is told a new state").length,
-    });
-    const before = await seen();
+    const before = await stateSeen();
 
     await check();
 
-    expect(await seen()).toEqual(before);
+    expect(await stateSeen()).toEqual(before);
   });
 
   it("needs no daemon: what only the engine knows is read from there", async () => {

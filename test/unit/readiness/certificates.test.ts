@@ -57,6 +57,8 @@ async function said(path: string, days = 0): Promise<readonly string[]> {
   );
 }
 
+const ofClient = async (set: string) => (await said(set)).filter((text) => text.startsWith("clientcert.pem"));
+
 describe("the check of certificates", () => {
   it("has none to look at where no peer is reached by TLS", async () => {
     const check = certificatesCheck({
@@ -98,14 +100,11 @@ describe("the check of certificates", () => {
     const open = await pki({ cert: stranger.cert, key: stranger.key });
     await chmod(join(open, "clientkey.pem"), 0o644);
 
-    const problems = async (set: string) =>
-      (await said(set)).filter((text) => text.startsWith("clientcert.pem"));
-
-    expect(await problems(path)).toEqual([
+    expect(await ofClient(path)).toEqual([
       "clientcert.pem: problem: clientkey.pem is not the key of this certificate; this host shows it to peer node2",
       "clientcert.pem: problem: is not signed by the authority in cacert.pem; this host shows it to peer node2",
     ]);
-    expect(await problems(open)).toEqual([
+    expect(await ofClient(open)).toEqual([
       "clientcert.pem: problem: clientkey.pem can be read by every user: chmod 0600 it, and replace key and certificate; this host shows it to peer node2",
       "clientcert.pem: problem: is not signed by the authority in cacert.pem; this host shows it to peer node2",
     ]);
@@ -136,24 +135,24 @@ describe("the check of certificates", () => {
   });
 });
 
-describe("the check of locks", () => {
-  async function locks(text: string, hasPeers: boolean, doubleStart: "warn" | "strict" = "warn") {
-    const qemuFile = join(folder, "qemu.conf");
-    await writeFile(qemuFile, text);
-    return wordsOf(await locksCheck({ qemuFile, doubleStart, hasPeers }).look(never));
-  }
+async function saidOfLocks(text: string, hasPeers: boolean, doubleStart: "warn" | "strict" = "warn") {
+  const qemuFile = join(folder, "qemu.conf");
+  await writeFile(qemuFile, text);
+  return wordsOf(await locksCheck({ qemuFile, doubleStart, hasPeers }).look(never));
+}
 
+describe("the check of locks", () => {
   it("is content with a lock manager, and with peers that are asked strictly", async () => {
-    expect(await locks('lock_manager = "sanlock"', false)).toEqual([
+    expect(await saidOfLocks('lock_manager = "sanlock"', false)).toEqual([
       "ok: lock_manager is sanlock: libvirt itself locks disks; no peer is asked before a start (peers is not set)",
     ]);
-    expect(await locks("", true, "strict")).toEqual([
+    expect(await saidOfLocks("", true, "strict")).toEqual([
       "ok: lock_manager is not set, so only QEMU's own locks on image files are there; each start asks the peers first (kvm.doubleStart: strict)",
     ]);
   });
 
   it("warns where nothing is sure to keep a guest from running twice", async () => {
-    expect(await locks('#lock_manager = "lockd"', false)).toEqual([
+    expect(await saidOfLocks('#lock_manager = "lockd"', false)).toEqual([
       "warning: lock_manager is not set, so only QEMU's own locks on image files are there, which block devices and some network file systems do not have; no peer is asked before a start (peers is not set)",
     ]);
   });

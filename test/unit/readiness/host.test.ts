@@ -130,14 +130,15 @@ describe("the check of the daemon", () => {
   });
 });
 
+const haresOf = (system = "node1") => ({ command: join(folder, "hares"), system, timeoutMs: 10_000 });
+
 describe("the check of the engine", () => {
-  const hares = (system = "node1") => ({ command: join(folder, "hares"), system, timeoutMs: 10_000 });
   const states = "#System Attribute Value\nnode1 SysState RUNNING\nnode2 SysState FAULTED";
 
   async function said(peers: readonly string[], system?: string): Promise<readonly string[]> {
     await program("hares", "exit 0");
     await program("hasys", `[ "$1" = -state ] && printf '${states.replaceAll("\n", "\\n")}\\n'`);
-    return wordsOf(await engineCheck(hares(system), peers).look(never));
+    return wordsOf(await engineCheck(haresOf(system), peers).look(never));
   }
 
   it("knows this host among the cluster's systems", async () => {
@@ -154,71 +155,72 @@ describe("the check of the engine", () => {
   });
 
   it("has a problem with commands that are not there, and warns of an engine that does not answer", async () => {
-    expect(wordsOf(await engineCheck(hares(), []).look(never))).toEqual([
+    expect(wordsOf(await engineCheck(haresOf(), []).look(never))).toEqual([
       "problem: is not there, or cannot be run: the engine cannot be asked to probe, so changes show at the next monitor only",
     ]);
     await program("hares", "exit 0");
     await program("hasys", "echo 'VCS ERROR V-16-1-10600 Cannot connect to VCS engine' >&2; exit 1");
 
-    expect(wordsOf(await engineCheck(hares(), []).look(never))).toEqual([
+    expect(wordsOf(await engineCheck(haresOf(), []).look(never))).toEqual([
       "warning: the engine does not answer: hasys -state ended with 1: VCS ERROR V-16-1-10600 Cannot connect to VCS engine",
     ]);
   });
 });
 
-describe("the check of the type", () => {
-  async function said(values: Readonly<Record<string, string>>): Promise<readonly string[]> {
-    const lines = Object.entries(values).map(([attribute, value]) => `${attribute}) echo "${value}" ;;`);
-    await program("hatype", `case $3 in ${lines.join(" ")} esac`);
-    const hares = { command: join(folder, "hares"), system: "node1", timeoutMs: 10_000 };
-    return short(wordsOf(await typeCheck(hares).look(never)));
-  }
-  const plain = async () => {
-    const AgentDirectory = join(folder, "agent");
-    await makeAgentDirectory(AgentDirectory);
-    const AgentFile = await program("Script51Agent", "");
-    return { AgentDirectory, AgentFile, IntentionalOffline: "1", AEPTimeout: "1" };
-  };
+const plainType = async () => {
+  const AgentDirectory = join(folder, "agent");
+  await makeAgentDirectory(AgentDirectory);
+  const AgentFile = await program("Script51Agent", "");
+  return { AgentDirectory, AgentFile, IntentionalOffline: "1", AEPTimeout: "1" };
+};
 
+async function saidOfType(values: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const lines = Object.entries(values).map(([attribute, value]) => `${attribute}) echo "${value}" ;;`);
+  await program("hatype", `case $3 in ${lines.join(" ")} esac`);
+  const hares = { command: join(folder, "hares"), system: "node1", timeoutMs: 10_000 };
+  return short(wordsOf(await typeCheck(hares).look(never)));
+}
+
+describe("the check of the type", () => {
   it("is content with our entry points under a script agent that is new enough", async () => {
-    expect(await said(await plain())).toEqual([
+    expect(await saidOfType(await plainType())).toEqual([
       "ok: its entry points are those in agent, run by Script51Agent",
     ]);
   });
 
   it("has a problem where the product's own agent keeps the guests", async () => {
-    expect(await said({ ...(await plain()), AgentDirectory: "" })).toEqual([
+    expect(await saidOfType({ ...(await plainType()), AgentDirectory: "" })).toEqual([
       "problem: AgentDirectory is not set: the product's own agent keeps the guests",
     ]);
   });
 
   it("has a problem with entry points that are missing or another's", async () => {
-    const values = await plain();
+    const values = await plainType();
     await rm(join(values.AgentDirectory, "actions/DevScan"));
-    expect(await said(values)).toEqual([
+    expect(await saidOfType(values)).toEqual([
       "problem: entry points are missing in AgentDirectory agent, or cannot be executed: actions/DevScan",
     ]);
 
     await writeFile(join(values.AgentDirectory, "clean"), "#!/bin/sh\n");
-    expect(await said(values)).toEqual([
+    expect(await saidOfType(values)).toEqual([
       "problem: entry points in AgentDirectory agent are not this agent's: clean",
     ]);
   });
 
   it("has a problem with a script agent that is too old or not there, and warns of switches", async () => {
     const values = {
-      ...(await plain()),
+      ...(await plainType()),
       AgentFile: await program("Script50Agent", ""),
       IntentionalOffline: "0",
       AEPTimeout: "0",
     };
 
-    expect(await said(values)).toEqual([
+    expect(await saidOfType(values)).toEqual([
       "problem: AgentFile Script50Agent is too old: it knows no intentional offline, and a guest that left is a fault",
       "warning: IntentionalOffline is not 1: a guest that migrates away is a fault",
       "warning: AEPTimeout is not 1: the agent does not learn how long an entry point may take, and assumes the product's defaults",
     ]);
-    expect((await said({ ...values, AgentFile: "/gone" }))[0]).toBe(
+    expect((await saidOfType({ ...values, AgentFile: "/gone" }))[0]).toBe(
       "problem: the program that runs the entry points, /gone, is not there or cannot be executed",
     );
   });

@@ -23,25 +23,27 @@ function node2(options: InspectedOptions, uri = URI) {
   return { system: "node2", uri, access: new FakeInspectedHost(options).access };
 }
 
-describe("the check of a peer", () => {
-  const said = async (there: InspectedOptions, here: InspectedOptions = {}) =>
-    wordsOf(await peerCheck(new FakeInspectedHost(here).access, node2(there), "node1").look(never));
+const saidOfPeer = async (there: InspectedOptions, here: InspectedOptions = {}) =>
+  wordsOf(await peerCheck(new FakeInspectedHost(here).access, node2(there), "node1").look(never));
 
+describe("the check of a peer", () => {
   it("tells its versions, and where the way back is checked", async () => {
-    expect(await said(THERE)).toEqual([
+    expect(await saidOfPeer(THERE)).toEqual([
       "ok: qemu+tls://node2/system answers: libvirt 9.0.0, QEMU 7.2.22; the way back is checked there: kvmguestctl check --peer node1",
     ]);
   });
 
   it("warns of an older emulator there", async () => {
-    expect(await said({ ...THERE, emulator: 6_002_000 })).toEqual([
+    expect(await saidOfPeer({ ...THERE, emulator: 6_002_000 })).toEqual([
       "warning: qemu+tls://node2/system answers: libvirt 9.0.0, QEMU 6.2.0, older than QEMU 7.2.22 here: a guest with a newer machine type cannot migrate there",
     ]);
   });
 
   it("has a problem with a peer that does not answer, and with one that is this host itself", async () => {
-    expect(await said(GONE)).toEqual(["problem: asking node2 at qemu+tls://node2/system: nobody there"]);
-    expect(await said({})).toEqual([
+    expect(await saidOfPeer(GONE)).toEqual([
+      "problem: asking node2 at qemu+tls://node2/system: nobody there",
+    ]);
+    expect(await saidOfPeer({})).toEqual([
       "problem: qemu+tls://node2/system leads to a host with this host's own UUID, 11111111-0000-0000-0000-000000000001: to this host itself, or to a clone of it",
     ]);
   });
@@ -76,29 +78,25 @@ describe("the check of a peer's CPU", () => {
   });
 });
 
-describe("the check of a peer's address", () => {
-  async function said(
-    options: InspectedOptions,
-    {
-      migrateUri,
-      uri = URI,
-      isSilent = false,
-    }: { migrateUri?: string; uri?: string; isSilent?: boolean } = {},
-  ) {
-    const knocks: string[] = [];
-    const check = peerAddressCheck(node2(options, uri), migrateUri, {
-      addressOf: (name) =>
-        name === "node2" ? Promise.resolve("192.0.2.9") : Promise.reject(new Error("ENOTFOUND")),
-      knock: async (host, port) => {
-        knocks.push(`${host}:${port}`);
-        return isSilent ? { kind: "silent", why: "no answer" } : { kind: "answers" };
-      },
-    });
-    return { words: wordsOf(await check.look(never)), knocks };
-  }
+async function saidOfAddress(
+  options: InspectedOptions,
+  { migrateUri, uri = URI, isSilent = false }: { migrateUri?: string; uri?: string; isSilent?: boolean } = {},
+) {
+  const knocks: string[] = [];
+  const check = peerAddressCheck(node2(options, uri), migrateUri, {
+    addressOf: (name) =>
+      name === "node2" ? Promise.resolve("192.0.2.9") : Promise.reject(new Error("ENOTFOUND")),
+    knock: async (host, port) => {
+      knocks.push(`${host}:${port}`);
+      return isSilent ? { kind: "silent", why: "no answer" } : { kind: "answers" };
+    },
+  });
+  return { words: wordsOf(await check.look(never)), knocks };
+}
 
+describe("the check of a peer's address", () => {
   it("knocks at the first port of libvirt where the peer says that it is", async () => {
-    expect(await said({})).toEqual({
+    expect(await saidOfAddress({})).toEqual({
       words: ["ok: node2 calls itself node2 (192.0.2.9), and nothing drops what goes to its port 49152"],
       knocks: ["192.0.2.9:49152"],
     });
@@ -107,44 +105,44 @@ describe("the check of a peer's address", () => {
   it("knocks where migrateUri leads to", async () => {
     const migrateUri = "tcp://{host}:49999";
 
-    expect((await said({}, { migrateUri, uri: "qemu+ssh://root@192.0.2.8:2222/system" })).knocks).toEqual([
-      "192.0.2.8:49999",
-    ]);
     expect(
-      (await said({}, { migrateUri: "tcp://{host}", uri: "qemu+tls://[2001:db8::7]/system" })).knocks,
+      (await saidOfAddress({}, { migrateUri, uri: "qemu+ssh://root@192.0.2.8:2222/system" })).knocks,
+    ).toEqual(["192.0.2.8:49999"]);
+    expect(
+      (await saidOfAddress({}, { migrateUri: "tcp://{host}", uri: "qemu+tls://[2001:db8::7]/system" }))
+        .knocks,
     ).toEqual(["2001:db8::7:49152"]);
   });
 
   it("has a problem with a port that nobody answers for", async () => {
-    expect((await said({ hostname: "192.0.2.7" }, { isSilent: true })).words).toEqual([
+    expect((await saidOfAddress({ hostname: "192.0.2.7" }, { isSilent: true })).words).toEqual([
       "problem: node2 calls itself 192.0.2.7 (192.0.2.7), but nobody answers for its port 49152: no answer",
     ]);
   });
 
   it("has a problem with a name that leads nowhere, or back to this host", async () => {
-    expect((await said({ hostname: "node2.invalid" })).words).toEqual([
+    expect((await saidOfAddress({ hostname: "node2.invalid" })).words).toEqual([
       "problem: node2 calls itself node2.invalid, a name that this host cannot resolve: its guests cannot migrate there",
     ]);
-    expect((await said({ hostname: "127.0.1.1" })).words).toEqual([
+    expect((await saidOfAddress({ hostname: "127.0.1.1" })).words).toEqual([
       "problem: node2 calls itself 127.0.1.1, which is 127.0.1.1 for this host: itself",
     ]);
   });
 
   it("does not knock at a socket of this host", async () => {
-    expect((await said({}, { migrateUri: "unix:///run/x" })).words).toEqual([
+    expect((await saidOfAddress({}, { migrateUri: "unix:///run/x" })).words).toEqual([
       "not checked: migration.migrateUri is unix:///run/x, a socket of this host",
     ]);
   });
 });
 
+const domainXml = (paths: readonly string[], machine = "pc") => {
+  const disks = paths.map((path, at) => `<disk><source file='${path}'/><target dev='vd${"ab"[at]}'/></disk>`);
+  return `<domain><os><type machine='${machine}'>hvm</type></os><devices>${disks.join("")}</devices></domain>`;
+};
+
 describe("the check of a guest on a peer", () => {
-  const xml = (paths: readonly string[], machine = "pc") => {
-    const disks = paths.map(
-      (path, at) => `<disk><source file='${path}'/><target dev='vd${"ab"[at]}'/></disk>`,
-    );
-    return `<domain><os><type machine='${machine}'>hvm</type></os><devices>${disks.join("")}</devices></domain>`;
-  };
-  const HERE: InspectedDomain = { uuid: UUID, xml: xml(["/vm/a"]) };
+  const HERE: InspectedDomain = { uuid: UUID, xml: domainXml(["/vm/a"]) };
 
   async function said(
     there: InspectedDomain | undefined,
@@ -170,7 +168,7 @@ describe("the check of a guest on a peer", () => {
   });
 
   it("has a problem with another UUID", async () => {
-    expect(await said({ uuid: OTHER, xml: xml(["/vm/a"]) })).toEqual([
+    expect(await said({ uuid: OTHER, xml: domainXml(["/vm/a"]) })).toEqual([
       `problem: has the UUID ${OTHER} there and ${UUID} here: two guests of one name, which cannot migrate to each other`,
     ]);
   });
@@ -178,7 +176,7 @@ describe("the check of a guest on a peer", () => {
   it("warns of other disks, and has a problem with those that cannot be used", async () => {
     const badDisks = { vda: "Failed to open file '/vm/b': No such file or directory" };
 
-    expect(await said({ uuid: UUID, xml: xml(["/vm/b"]), badDisks })).toEqual([
+    expect(await said({ uuid: UUID, xml: domainXml(["/vm/b"]), badDisks })).toEqual([
       "warning: its definition there does not have these disks: /vm/a",
       "problem: disk vda, /vm/b, cannot be used there: looking at disk vda on node2: Failed to open file '/vm/b': No such file or directory",
     ]);

@@ -35,9 +35,10 @@ function guests(...delays: readonly number[]) {
   }));
 }
 
+const saidOfOrder = async (lines: readonly string[]) =>
+  wordsOf(await unitOrderCheck(await systemd(lines)).look(never));
+
 describe("the check of the unit's order", () => {
-  const said = async (lines: readonly string[]) =>
-    wordsOf(await unitOrderCheck(await systemd(lines)).look(never));
   const GOOD = [
     "LoadState=loaded",
     "UnitFileState=enabled",
@@ -46,18 +47,18 @@ describe("the check of the unit's order", () => {
   ];
 
   it("is content with one between libvirt and the engine", async () => {
-    expect(await said(GOOD)).toEqual(["ok: enabled, after libvirt and before vcs.service"]);
+    expect(await saidOfOrder(GOOD)).toEqual(["ok: enabled, after libvirt and before vcs.service"]);
   });
 
   it("tells what is missing", async () => {
     expect(
-      await said(["LoadState=loaded", "UnitFileState=disabled", "After=basic.target", "Before="]),
+      await saidOfOrder(["LoadState=loaded", "UnitFileState=disabled", "After=basic.target", "Before="]),
     ).toEqual([
       "warning: the unit is disabled: it does not start with the host",
       "problem: it is not ordered after libvirtd or virtqemud: at shutdown libvirt may go first",
       "problem: it is not ordered before vcs.service: at shutdown the daemon may go while the engine still stops guests",
     ]);
-    expect(await said(["LoadState=not-found"])).toEqual(["warning: systemd does not know the unit"]);
+    expect(await saidOfOrder(["LoadState=not-found"])).toEqual(["warning: systemd does not know the unit"]);
   });
 
   it("checks nothing where systemd does not run, or does not answer", async () => {
@@ -72,20 +73,20 @@ describe("the check of the unit's order", () => {
   });
 });
 
+const saidOfTime = async (limit: string) => {
+  const places = await systemd(["LoadState=loaded", `TimeoutStopUSec=${limit}`]);
+  return wordsOf(await shutdownTimeCheck(places, guests(60, 120)).look(never));
+};
+
 describe("the check of the time for a shutdown", () => {
   it("compares what guests may take with what systemd gives the engine", async () => {
-    const said = async (limit: string) => {
-      const places = await systemd(["LoadState=loaded", `TimeoutStopUSec=${limit}`]);
-      return wordsOf(await shutdownTimeCheck(places, guests(60, 120)).look(never));
-    };
-
-    expect(await said("5min")).toEqual([
+    expect(await saidOfTime("5min")).toEqual([
       "ok: 2 guests, 10 at a time, may take 150 s to stop; systemd gives 5min",
     ]);
-    expect(await said("infinity")).toEqual([
+    expect(await saidOfTime("infinity")).toEqual([
       "ok: 2 guests, 10 at a time, may take 150 s to stop; systemd gives infinity",
     ]);
-    expect(await said("1min 30s")).toEqual([
+    expect(await saidOfTime("1min 30s")).toEqual([
       "problem: 2 guests, 10 at a time, may take 150 s to stop, but systemd kills the engine after 1min 30s, and then libvirt and the guests go down with the host",
     ]);
   });
