@@ -17,9 +17,10 @@ const terminal: Terminal = {
   isTerminal,
 };
 
-// not process.exit(): what was printed into a pipe must arrive
-process.exitCode = await runProgram(process.argv.slice(2), {
+const code = await runProgram(process.argv.slice(2), {
   env: process.env,
   terminal,
   signal: stop.signal,
 });
+// what was printed into a pipe must arrive; what hangs below a library (a dead file system) must not keep the process
+process.stdout.write("", () => process.exit(code));

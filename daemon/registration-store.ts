@@ -55,6 +55,12 @@ const fileSchema = z.strictObject({
   }),
 });
 
+/** What a registration's file holds. Throws for one that is not ours, or of a version that we do not know. */
+export function parseRegistration(content: unknown): Registration {
+  const { version: _version, ...registration } = fileSchema.parse(content);
+  return registration;
+}
+
 /** Keeps registrations on disk, one small file a resource. */
 export interface RegistrationStore {
   /** Reads all; a file that cannot be understood is set aside and logged, a folder that cannot be read holds none. */
@@ -69,10 +75,7 @@ export function registrationStore(directory: string, log: Log): RegistrationStor
     directory,
     {
       folder: "registrations",
-      parse(content) {
-        const { version: _version, ...registration } = fileSchema.parse(content);
-        return registration;
-      },
+      parse: parseRegistration,
       words: {
         notKept: "registrations cannot be kept, resources are known when the engine asks",
         unreadable: "registration cannot be read, it is set aside until the engine asks again",

@@ -41,6 +41,11 @@ export type EntryPointKind = keyof typeof RULES;
 /** An entry point that has its own script; actions are told apart by their token. */
 export type EntryPointName = Exclude<EntryPointKind, "action">;
 
+/** All entry points that have a script of their own. */
+export function entryPointNames(): readonly EntryPointName[] {
+  return Object.keys(RULES).filter(isEntryPointName);
+}
+
 /** True for the name of an entry point of the KVMGuest type; `action` is none. */
 export function isEntryPointName(word: string): word is EntryPointName {
   return word !== "action" && Object.hasOwn(RULES, word);

@@ -6,7 +6,7 @@ export interface CommandContext {
   /** What stands after the command's name, options taken out. */
   readonly words: readonly string[];
   readonly options: OptionValues;
-  /** Path of the daemon's socket. */
+  /** Path of the daemon's socket; with `reportsConfiguration`, empty where neither option nor variable names it. */
   readonly socket: string;
   /** Milliseconds that the daemon is waited for. */
   readonly limitMs: number;
@@ -26,6 +26,8 @@ export interface Command {
   readonly details: readonly string[];
   /** Options that it takes beside the common ones. */
   readonly options: readonly OptionName[];
+  /** It looks at the configuration itself, and tells what is wrong with it: that must not end it before. */
+  readonly reportsConfiguration?: true;
   /** How many words it takes. */
   readonly words: { readonly least: number; readonly most: number };
   /**

@@ -56,10 +56,15 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "check",
-    usage: "[NAME...]",
+    usage: "[RESOURCE...]",
     summary: "is the configuration right, and is this host ready?",
-    details: ["NAME is a resource; without it, all that the daemon keeps."],
-    options: [],
+    details: [
+      "Looks at the configuration, the host, the engine, libvirt, guests, peers and RHEV-M, and changes nothing. It works",
+      "without the daemon too. Without RESOURCE all resources of this system are checked. Exit code 1: there are problems.",
+      "Run it on every system: the way to a peer is checked from here, the way back from there.",
+    ],
+    options: ["peer"],
+    reportsConfiguration: true,
     words: { least: 0, most: 1000 },
     run: runCheck,
   },

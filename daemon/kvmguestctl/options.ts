@@ -25,6 +25,7 @@ export const OPTIONS = {
   json: { type: "boolean", summary: "JSON instead of text for people" },
   follow: { type: "boolean", short: "f", summary: "go on with what happens from now on, until Ctrl-C" },
   interval: { type: "string", value: "SECONDS", summary: "how often it is looked; default 1" },
+  peer: { type: "string", value: "SYSTEM", summary: "of the peers, look at this one only" },
   "dry-run": { type: "boolean", short: "n", summary: "change nothing, say what would be asked and done" },
   version: { type: "boolean", summary: "print the version" },
   help: { type: "boolean", short: "h", summary: "print the help of the program, or of the command" },

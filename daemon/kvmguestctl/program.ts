@@ -62,7 +62,8 @@ async function run(argv: readonly string[], { env, terminal, signal }: Surroundi
     return EXIT_CODES.done.code;
   }
   checkUse(command, values, words);
-  const socket = socketFor(values, env);
+  const isLenient = command.reportsConfiguration === true;
+  const socket = isLenient ? (values.socket ?? env["VCSKVMGUESTD_SOCKET"] ?? "") : socketFor(values, env);
   const limitMs = secondsOf("timeout", values.timeout, DEFAULT_LIMIT_S) * 1000;
   return command.run({ words, options: values, socket, limitMs, terminal, signal });
 }

@@ -31,7 +31,8 @@ export function rhevEnvironment(
   };
 }
 
-function rhevSettings({ rhev }: Config): RhevSettings {
+/** How engines are reached, as configured. */
+export function rhevSettings({ rhev }: Config): RhevSettings {
   return {
     auth: rhev.auth,
     trust: trustOf(rhev),

@@ -111,7 +111,7 @@ function paramsOf({ destinationUri, settings }: MigrationCall): readonly TypedPa
   const { migrateUri, bandwidthMiBps, parallelConnections } = settings;
   const params: TypedParam[] = [];
   if (migrateUri !== undefined) {
-    const value = migrateUri.replaceAll("{host}", hostOf(destinationUri));
+    const value = migrationUriFor(migrateUri, destinationUri);
     params.push({ field: "migrate_uri", type: "string", value });
   }
   if (bandwidthMiBps !== undefined)
@@ -119,6 +119,11 @@ function paramsOf({ destinationUri, settings }: MigrationCall): readonly TypedPa
   if (parallelConnections !== undefined)
     params.push({ field: "parallel.connections", type: "int", value: parallelConnections });
   return params;
+}
+
+/** Where the memory goes: the template with the host of the peer's URI in it. */
+export function migrationUriFor(template: string, destinationUri: string): string {
+  return template.replaceAll("{host}", hostOf(destinationUri));
 }
 
 /** The host of a URI, an IPv6 address in its brackets. */

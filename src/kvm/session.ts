@@ -1,9 +1,11 @@
 import { messageOf } from "../agent-error.ts";
+import type { Connection } from "../libvirt/connection.ts";
 import { openConnection } from "../libvirt/open.ts";
 import { findTarget, type Target } from "../libvirt/target.ts";
 import type { Log } from "../log.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { OpenPeer } from "./peers.ts";
+import type { InspectedHost } from "./readiness/host-access.ts";
 
 /** How patiently a connection is opened and kept. */
 interface Patience {
@@ -31,11 +33,26 @@ export function peerOpener(patience: Patience, log: Log): OpenPeer {
   return (peer, signal) => open({ ...patience, ...peer }, log, signal);
 }
 
+/** Opens libvirtds for checks, which change nothing; for changes too, because that is what the agent itself needs. */
+export function inspectionOpener(
+  options: SessionOptions,
+  log: Log,
+): (signal: AbortSignal) => Promise<InspectedHost> {
+  return (signal) => open(options, log, signal);
+}
+
+/** The sockets of this host that are tried for a URI, in order; none where it leads to another host. */
+export function socketsFor({ uri, sockets }: Pick<SessionOptions, "uri" | "sockets">): readonly string[] {
+  if (sockets !== undefined) return sockets;
+  const target = findTarget(uri, false);
+  return target.transport === "unix" ? target.sockets : [];
+}
+
 function open(
   { sockets, ...options }: SessionOptions & { readonly readOnly?: boolean },
   log: Log,
   signal: AbortSignal,
-): Promise<Hypervisor> {
+): Promise<Connection> {
   const onListenerError = (error: unknown) =>
     log.error({ err: error }, "a listener of libvirt's events failed");
   return openConnection(

@@ -156,6 +156,9 @@ export const GUEST_INFO = {
 /** How to speak to the emulator's monitor. Source: libvirt-qemu.h, virDomainQemuMonitorCommandFlags. */
 export const MONITOR_COMMAND = { DEFAULT: 0, HMP: 1 } as const;
 
+/** How one CPU compares with another. Source: libvirt-host.h, virCPUCompareResult. */
+export const CPU_COMPARE = { INCOMPATIBLE: 0, IDENTICAL: 1, SUPERSET: 2 } as const;
+
 /** What a driver or the daemon can do. Source: libvirt_internal.h, VIR_DRV_FEATURE. */
 export const FEATURE = {
   MIGRATION_P2P: 4,

@@ -1,6 +1,11 @@
 import { DomainCalls } from "./domain-calls.ts";
 import type { CallOptions } from "./host-calls.ts";
-import { DOMAIN_PROCEDURES, type GuestInterface, QEMU_PROCEDURES } from "./procedures-domain.ts";
+import {
+  type BlockInfo,
+  DOMAIN_PROCEDURES,
+  type GuestInterface,
+  QEMU_PROCEDURES,
+} from "./procedures-domain.ts";
 import { JOB_PROCEDURES, type JobInfo, type JobStats, type PeerToPeerMigration } from "./procedures-job.ts";
 import type { TypedParams } from "./structures.ts";
 
@@ -59,6 +64,11 @@ export abstract class GuestCalls extends DomainCalls {
   /** Lets a migration that was begun with MIGRATE.POSTCOPY run the guest on the destination from now on. */
   migrateStartPostCopy(uuid: string, options?: CallOptions): Promise<void> {
     return this.call(JOB_PROCEDURES.migrateStartPostCopy, { uuid, flags: 0 }, options);
+  }
+
+  /** Looks at a disk, by path or target, of a domain that may be off; may wait for storage or a hung emulator. */
+  getBlockInfo(uuid: string, disk: string, options?: CallOptions): Promise<BlockInfo> {
+    return this.call(DOMAIN_PROCEDURES.getBlockInfo, { uuid, disk, flags: 0 }, options);
   }
 
   /** Adds a device; DEVICE_MODIFY flags. */

@@ -59,6 +59,11 @@ export abstract class HostCalls {
     return this.call(HOST_PROCEDURES.supportsFeature, feature, options);
   }
 
+  /** How a CPU, as XML of a host's or of a guest's, compares with this host's own: see CPU_COMPARE. */
+  compareCpu(xml: string, options?: CallOptions): Promise<number> {
+    return this.call(HOST_PROCEDURES.compareCpu, { xml, flags: 0 }, options);
+  }
+
   /** All domains that match LIST_DOMAINS flags; 0: all. */
   listAllDomains(flags: number, options?: CallOptions): Promise<Domain[]> {
     return this.call(HOST_PROCEDURES.listAllDomains, { flags }, options);

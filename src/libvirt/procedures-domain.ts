@@ -35,6 +35,9 @@ export type GuestInterface = {
   addresses: { type: number; address: string; prefix: number }[];
 };
 
+/** A disk's size as its guest sees it, and what it takes on the host. */
+export type BlockInfo = { allocationBytes: bigint; capacityBytes: bigint; physicalBytes: bigint };
+
 type Of = { uuid: string };
 type OfWithFlags = Of & { flags: number };
 type XmlWithFlags = { xml: string; flags: number };
@@ -69,6 +72,7 @@ export const DOMAIN_PROCEDURES = {
   updateDevice: remote(174, "domain_update_device_flags", "low", writeDevice, nothing),
   hasManagedSave: remote(183, "domain_has_managed_save_image", "low", writeOfWithFlags, readTruth),
   removeManagedSave: remote(184, "domain_managed_save_remove", "low", writeOfWithFlags, nothing),
+  getBlockInfo: remote(194, "domain_get_block_info", "low", writeBlockQuery, readBlockInfo),
   create: remote(196, "domain_create_with_flags", "low", writeOfWithFlags, readDomain),
   isUpdated: remote(202, "domain_is_updated", "high", writeOf, readTruth),
   getState: remote(212, "domain_get_state", "high", writeOfWithFlags, readState),
@@ -123,6 +127,20 @@ function writeDiskErrorQuery(writer: XdrWriter, { uuid }: Of): void {
   writeDomain(writer, uuid);
   writer.uint(DISK_ERRORS_MAX);
   writer.uint(0);
+}
+
+function writeBlockQuery(writer: XdrWriter, { uuid, disk, flags }: OfWithFlags & { disk: string }): void {
+  writeDomain(writer, uuid);
+  writer.string(disk);
+  writer.uint(flags);
+}
+
+function readBlockInfo(reader: XdrReader): BlockInfo {
+  return {
+    allocationBytes: reader.uhyper(),
+    capacityBytes: reader.uhyper(),
+    physicalBytes: reader.uhyper(),
+  };
 }
 
 type MetadataQuery = OfWithFlags & { type: number; namespace: string | null };

@@ -28,6 +28,7 @@ export const HOST_PROCEDURES = {
   authPolkit: remote(70, "auth_polkit", "high", nothing, readTruth),
   getUri: remote(110, "connect_get_uri", "high", nothing, readString),
   getLibVersion: remote(157, "connect_get_lib_version", "high", nothing, readVersion),
+  compareCpu: remote(158, "connect_compare_cpu", "high", writeCpu, readNumber),
   listAllDomains: remote(273, "connect_list_all_domains", "high", writeListQuery, readDomainList),
   registerEvent: remote(
     316,
@@ -48,6 +49,15 @@ function writeOpen(writer: XdrWriter, { uri, flags }: { uri: string; flags: numb
 
 function writeNumber(writer: XdrWriter, number: number): void {
   writer.int(number);
+}
+
+function writeCpu(writer: XdrWriter, { xml, flags }: { xml: string; flags: number }): void {
+  writer.string(xml);
+  writer.uint(flags);
+}
+
+function readNumber(reader: XdrReader): number {
+  return reader.int();
 }
 
 function readVersion(reader: XdrReader): number {

@@ -3,6 +3,8 @@ import type { Finding } from "../platform.ts";
 import type { GuestReader } from "./guest-reader.ts";
 import type { RhevHost } from "./host-document.ts";
 import { nameOfHost } from "./host-words.ts";
+import type { RhevCluster } from "./inventory-documents.ts";
+import type { OwnHost } from "./own-host.ts";
 import { chooseVm } from "./vm-choice.ts";
 import type { Vm } from "./vm-document.ts";
 import { vmStatusRow } from "./vm-status.ts";
@@ -20,22 +22,38 @@ export async function checkEnvironment(
   const { reads, poller } = reader.managerOf(guest);
   const { own, vms } = await poller.freshSnapshot(guest, signal);
   const clusters = await reads.clusters(signal);
-  const findings: Finding[] = [];
-  const warn = (text: string) => findings.push({ level: "warn", text });
+  const found = environmentFindings({ guest, rhevmInfo }, { own, vms, clusters });
+  return found.map((text) => ({ level: "warn", text }));
+}
 
+/** What an engine says of itself at one moment. */
+export interface EngineSight {
+  /** Which of its hosts this system is. */
+  readonly own: OwnHost;
+  /** VMs of the guest's name, and others. */
+  readonly vms: readonly Vm[];
+  readonly clusters: readonly RhevCluster[];
+}
+
+/** What keeps a guest's resource from its work; empty when all is well. */
+export function environmentFindings(
+  { guest, rhevmInfo }: { readonly guest: string; readonly rhevmInfo: Attributes["rhevmInfo"] },
+  { own, vms, clusters }: EngineSight,
+): readonly string[] {
+  const findings: string[] = [];
   const cluster = clusters.find(({ name }) => name === rhevmInfo.cluster);
   if (rhevmInfo.cluster === undefined)
-    warn("RHEVMInfo Cluster is not set: guests of one name cannot be told apart");
+    findings.push("RHEVMInfo Cluster is not set: guests of one name cannot be told apart");
   else if (cluster === undefined)
-    warn(`RHEV-M has no cluster ${rhevmInfo.cluster}, which RHEVMInfo Cluster names`);
-  if (own.kind !== "found") warn(own.reason);
+    findings.push(`RHEV-M has no cluster ${rhevmInfo.cluster}, which RHEVMInfo Cluster names`);
+  if (own.kind !== "found") findings.push(own.reason);
   else if (cluster !== undefined && own.host.clusterId !== cluster.id)
-    warn(
+    findings.push(
       `this host, ${nameOfHost(own.host)}, is in another cluster of RHEV-M than RHEVMInfo Cluster, ${cluster.name}`,
     );
   const choice = chooseVm(vms, guest, cluster?.id);
   const host = own.kind === "found" ? own.host : undefined;
-  for (const text of choice.kind === "found" ? doubtsOf(choice.vm, host) : [choice.reason]) warn(text);
+  findings.push(...(choice.kind === "found" ? doubtsOf(choice.vm, host) : [choice.reason]));
   return findings;
 }
 

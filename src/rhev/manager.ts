@@ -8,7 +8,7 @@ import type { RhevmReads } from "./rhevm-reads.ts";
 import { parseRhevmUrl, parseUser, RHEVM_LIMITS } from "./settings.ts";
 
 /** Which engine, and as whom. */
-interface ManagerAccess {
+export interface ManagerAccess {
   readonly url: string;
   readonly user: string;
   /** RHEVMInfo's Password as it stands there, encrypted; undefined where no resource has one. */
@@ -22,6 +22,24 @@ export interface ManagerParts {
   readonly log: Log;
 }
 
+/**
+ * Makes what speaks to an engine, as configured now; the password's origin is read at each use.
+ *
+ * @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right
+ */
+export function connectionTo(access: ManagerAccess, settings: () => RhevSettings, log: Log): Rhevm {
+  const { auth, trust, connectMs, answerMs } = settings();
+  const user = parseUser(access.user);
+  return rhevmOf({
+    settings: { ...RHEVM_LIMITS, url: parseRhevmUrl(access.url), user, auth, trust, connectMs, answerMs },
+    passwordSource: () => {
+      const { password } = settings();
+      return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
+    },
+    log,
+  });
+}
+
 /** One engine: the session with it, what is asked and changed there, and the poller that follows its guests. */
 export class Manager {
   readonly reads: RhevmReads;
@@ -31,16 +49,7 @@ export class Manager {
 
   /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
   constructor({ access, settings, identity, log }: ManagerParts) {
-    const { auth, trust, connectMs, answerMs } = settings();
-    const user = parseUser(access.user);
-    const { session, reads, actions } = rhevmOf({
-      settings: { ...RHEVM_LIMITS, url: parseRhevmUrl(access.url), user, auth, trust, connectMs, answerMs },
-      passwordSource: () => {
-        const { password } = settings();
-        return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
-      },
-      log,
-    });
+    const { session, reads, actions } = connectionTo(access, settings, log);
     this.#session = session;
     this.reads = reads;
     this.actions = actions;

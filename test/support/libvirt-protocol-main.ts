@@ -79,6 +79,7 @@ function compareConstants(read: (path: string) => string): void {
   const headers = [
     "include/libvirt/libvirt-common.h.in",
     "include/libvirt/libvirt-domain.h",
+    "include/libvirt/libvirt-host.h",
     "include/libvirt/libvirt-qemu.h",
     "include/libvirt/virterror.h",
     "src/libvirt_internal.h",

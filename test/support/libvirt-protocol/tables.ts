@@ -55,6 +55,7 @@ export const TABLES: readonly (readonly [string, Readonly<Record<string, number>
   ["VIR_DOMAIN_GET_HOSTNAME_", flags.GET_HOSTNAME],
   ["VIR_DOMAIN_GUEST_INFO_", flags.GUEST_INFO],
   ["VIR_DOMAIN_QEMU_MONITOR_COMMAND_", flags.MONITOR_COMMAND],
+  ["VIR_CPU_COMPARE_", flags.CPU_COMPARE],
   ["VIR_DRV_FEATURE_", flags.FEATURE],
   ["VIR_TYPED_PARAM_", TYPED_PARAM_TYPE],
   ["VIR_ERR_", ERROR_CODE],

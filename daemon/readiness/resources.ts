@@ -1,0 +1,141 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../../src/agent-error.ts";
+import { ASSOCIATION_KEYS, ATTRIBUTE_NAMES, parseAttributes } from "../../src/attributes.ts";
+import { orAbort, withDeadline } from "../../src/deadline.ts";
+import { type CheckedResource, type CheckRow, rowsOf } from "../../src/readiness.ts";
+import { associationTokens } from "../../src/tuples.ts";
+import type { Cluster } from "../config-sync/cluster.ts";
+import { parseRegistration } from "../registration-store.ts";
+
+/** For all that the engine is asked of resources: each attribute is a command. */
+const ENGINE_MS = 60_000;
+
+/** Resources that the engine is asked for at the same time. */
+const ASKED_AT_ONCE = 4;
+
+/** What is to be checked, and what was odd in finding it. */
+export interface KnownResources {
+  readonly resources: readonly CheckedResource[];
+  readonly rows: readonly CheckRow[];
+}
+
+export interface ResourceSources {
+  readonly stateDirectory: string;
+  readonly cluster: Pick<Cluster, "guests" | "systemsOf" | "value">;
+  readonly ownSystem: string;
+}
+
+/**
+ * The resources of this system: those that the daemon has registered, and those that only the engine knows yet, as before
+ * going live. Reads files and asks the engine; changes nothing.
+ *
+ * @param wanted names; none: all
+ */
+export async function knownResources(
+  sources: ResourceSources,
+  wanted: readonly string[],
+  signal: AbortSignal,
+): Promise<KnownResources> {
+  const registered = await registeredIn(sources.stateDirectory);
+  const asked = await withDeadline(ENGINE_MS, "asking the engine for resources", [signal], (limit) =>
+    orAbort(
+      fromEngine(sources, new Set(registered.resources.map(({ resource }) => resource)), wanted),
+      limit,
+    ),
+  ).catch((error: unknown): KnownResources => {
+    const why = `only what the daemon has registered is checked: ${messageOf(error)}`;
+    return { resources: [], rows: [rowsOf("resources", "the engine").notChecked(why)] };
+  });
+  const isWanted = ({ resource }: CheckedResource) => wanted.length === 0 || wanted.includes(resource);
+  const resources = [...registered.resources, ...asked.resources]
+    .filter(isWanted)
+    .toSorted((one, other) => (one.resource < other.resource ? -1 : 1));
+  const rows = [...registered.rows, ...asked.rows];
+  const isSaid = (name: string) => rows.some(({ about }) => about === `resource ${name}`);
+  const unknown = wanted.filter(
+    (name) => !resources.some(({ resource }) => resource === name) && !isSaid(name),
+  );
+  const words = `${registered.resources.length} registered with the daemon, ${asked.resources.length} more of the engine`;
+  return {
+    resources,
+    rows: [
+      ...rows,
+      ...unknown.map((name) =>
+        rowsOf("resources", `resource ${name}`).problem(
+          "neither the daemon nor the engine knows a resource KVMGuest of this name",
+          "hares -list Type=KVMGuest",
+        ),
+      ),
+      rowsOf("resources", "this host").ok(words),
+    ],
+  };
+}
+
+/** As the daemon's own store, but a file that cannot be read stays where it is. */
+async function registeredIn(stateDirectory: string): Promise<KnownResources> {
+  const folder = join(stateDirectory, "registrations");
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json")).toSorted();
+  const resources: CheckedResource[] = [];
+  const rows: CheckRow[] = [];
+  for (const name of names) {
+    try {
+      const { resource, attributes } = parseRegistration(
+        JSON.parse(await readFile(join(folder, name), "utf8")),
+      );
+      resources.push({ resource, attributes });
+    } catch {
+      const row = rowsOf("resources", join(folder, name));
+      rows.push(
+        row.warning("this registration cannot be read: it counts when the engine asks again", "hares -probe"),
+      );
+    }
+  }
+  return { resources, rows };
+}
+
+/** What is found one by one. */
+interface Found {
+  readonly resources: CheckedResource[];
+  readonly rows: CheckRow[];
+}
+
+async function fromEngine(
+  { cluster, ownSystem }: ResourceSources,
+  registered: ReadonlySet<string>,
+  wanted: readonly string[],
+): Promise<KnownResources> {
+  const all = await cluster.guests();
+  const names = all.filter((name) => !registered.has(name) && (wanted.length === 0 || wanted.includes(name)));
+  const found: Found = { resources: [], rows: [] };
+  const waiting = names.values();
+  const workers = Array.from({ length: ASKED_AT_ONCE }, async () => {
+    for (const name of waiting) await readOne({ cluster, ownSystem }, name, found);
+  });
+  await Promise.all(workers);
+  return found;
+}
+
+async function readOne(
+  { cluster, ownSystem }: Pick<ResourceSources, "cluster" | "ownSystem">,
+  resource: string,
+  found: Found,
+): Promise<void> {
+  const row = rowsOf("resources", `resource ${resource}`);
+  try {
+    const systems = await cluster.systemsOf(resource);
+    if (!systems.includes(ownSystem)) {
+      found.rows.push(row.ok(`not of this system, but of ${systems.join(", ")}`));
+      return;
+    }
+    const tuples = new Map<string, readonly string[]>();
+    for (const attribute of ATTRIBUTE_NAMES) {
+      const value = await cluster.value(resource, attribute, ownSystem);
+      const keys = ASSOCIATION_KEYS[attribute];
+      tuples.set(attribute, keys === undefined ? [value] : associationTokens(value, keys));
+    }
+    found.resources.push({ resource, attributes: parseAttributes(resource, tuples) });
+  } catch (error) {
+    found.rows.push(row.problem(messageOf(error), `hares -display ${resource}, then hares -modify`));
+  }
+}

@@ -1,0 +1,70 @@
+import { access, constants } from "node:fs/promises";
+import { messageOf } from "../../agent-error.ts";
+import { type Check, rowsOf } from "../../readiness.ts";
+import type { HostAccess } from "./host-access.ts";
+
+/** The oldest libvirt that was tried; the calls in use are older still. */
+const TRIED = { from: 6_000_000, words: "6.0" } as const;
+
+/** Is this host's libvirt there, does it let us in, and how old is it? */
+export function libvirtCheck(
+  libvirt: HostAccess,
+  { uri, sockets }: { readonly uri: string; readonly sockets: readonly string[] },
+): Check {
+  const row = rowsOf("libvirt", uri);
+  return {
+    name: "libvirt",
+    about: uri,
+    async look(signal) {
+      const socket = await firstThere(sockets);
+      if (socket === undefined)
+        return [
+          row.problem(
+            `no socket of libvirt is there: ${sockets.join(", ")}`,
+            "systemctl enable --now virtqemud.socket, or libvirtd.socket where that is installed; or correct libvirt.sockets",
+          ),
+        ];
+      try {
+        const versions = await libvirt.use("asking for versions", signal, async (host) => ({
+          library: await host.getLibVersion({ signal }),
+          emulator: await host.getVersion({ signal }),
+        }));
+        const kind = socket.includes("virtqemud")
+          ? "modular daemon"
+          : "libvirtd or a proxy of the modular daemons";
+        const found = `libvirt ${versionText(versions.library)}, QEMU ${versionText(versions.emulator)}, over ${socket} (${kind})`;
+        if (versions.library >= TRIED.from) return [row.ok(found)];
+        return [
+          row.warning(
+            `${found}: versions before ${TRIED.words} were not tried with this agent`,
+            "update libvirt before you rely on it",
+          ),
+        ];
+      } catch (error) {
+        return [
+          row.problem(
+            `${socket}: ${messageOf(error)}`,
+            "run this as root; systemctl status virtqemud libvirtd; journalctl -u virtqemud -u libvirtd",
+          ),
+        ];
+      }
+    },
+  };
+}
+
+/** libvirt's numbers: major * 1,000,000 + minor * 1,000 + micro. */
+export function versionText(number: number): string {
+  return [Math.floor(number / 1_000_000), Math.floor(number / 1000) % 1000, number % 1000].join(".");
+}
+
+async function firstThere(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    try {
+      await access(path, constants.F_OK);
+      return path;
+    } catch {
+      // the next one may be the right one
+    }
+  }
+  return undefined;
+}
