@@ -33,6 +33,9 @@ so below.
 Who may use the socket may use them: root, and for showing also the group of the
 read-only socket, with
 .Fl Fl socket .
+The command
+.Cm check
+works without the daemon too, and has to be run by root.
 .Pp
 Output is text for people, in colours on a terminal alone, or JSON with
 .Fl Fl json .
