@@ -88,7 +88,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
   if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
   if (call.isByHand) return { exitCode, fields };
-  record.lastTold = { answer, at: new Date() };
+  record.lastTold = { answer, source: reading?.source, at: new Date() };
   const told = parts.book.told(record, lastAnswerOf(record, answer, reading));
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
