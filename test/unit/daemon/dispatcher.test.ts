@@ -68,6 +68,14 @@ describe("monitor", () => {
     expect(host.book.get("web1_res")?.lastTold?.answer.state).toEqual(online(100));
   });
 
+  it("of the framework is awaited after an operation, and of nobody after an operator's", async () => {
+    await host.ask("online", { isByHand: true });
+    expect(host.book.get("web1_res")?.awaited).toBeUndefined();
+
+    await host.ask("offline");
+    expect(host.book.get("web1_res")?.awaited).toMatchObject({ online: false });
+  });
+
   it("says once what the engine is told, and once that it cannot be told", async () => {
     host.platform.readings.set("web1", RUNNING);
     await host.ask("monitor");
