@@ -34,7 +34,10 @@ describe("kvmguestctl beside a daemon", () => {
     await runSectorGuests(host.libvirtd, ["web1"]);
     await host.daemon.start();
     await host.shim("open", ...argumentsOf("open", web1));
-    expect((await host.shim("monitor", ...argumentsOf("monitor", web1))).exitCode).toBe(110);
+    await until(
+      "the engine is told ONLINE",
+      async () => (await host.shim("monitor", ...argumentsOf("monitor", web1))).exitCode === 110,
+    );
   });
 
   afterAll(() => host.stop());

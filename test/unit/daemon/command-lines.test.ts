@@ -36,7 +36,7 @@ describe.each([
       fc.property(argv, (words) => {
         const command = parse(words, {});
         expect(kinds).toContain(command.kind);
-        if (command.kind === "wrong") expect(command.problem).toMatch(/^[^\n]{5,}$/);
+        expect(command.kind === "wrong" ? command.problem : "no words").toMatch(/^[^\n]{5,}$/);
       }),
       { numRuns: 2000 },
     );
