@@ -31,13 +31,18 @@ describe("the share of the guests' definitions is dead", () => {
     });
 
   it("costs kvmguestctl check a row, and does not keep it from ending", async () => {
-    await openedResource(host, "synced", { SyncDir: share.folder });
+    const sync = await deadShare();
+    try {
+      await openedResource(host, "synced", { SyncDir: sync.folder });
 
-    const { rows } = await checkReport(host, [], "synced");
+      const { rows } = await checkReport(host, [], "synced");
 
-    expect(rows.filter((row) => row.includes("| sync folder |"))).toEqual([
-      "not checked | sync folder | guest synced | the look at guest synced did not end within 5000 ms",
-    ]);
+      expect(rows.filter((row) => row.includes("| sync folder |"))).toEqual([
+        "not checked | sync folder | guest synced | the look at guest synced did not end within 5000 ms",
+      ]);
+    } finally {
+      await sync.stop();
+    }
   });
 
   it("fails the onlines that need it, starts a guest that has a definition, and costs no other guest its clean", async () => {
