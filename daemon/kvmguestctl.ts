@@ -22,5 +22,5 @@ const code = await runProgram(process.argv.slice(2), {
   terminal,
   signal: stop.signal,
 });
-// what was printed into a pipe must arrive; what hangs below a library (a dead file system) must not keep the process
+// what was printed into a pipe must arrive; a connection that is still open must not keep the process
 process.stdout.write("", () => process.exit(code));

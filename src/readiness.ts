@@ -45,7 +45,7 @@ export interface CheckRow {
   /** What was found, or what is wrong, in a sentence. */
   readonly text: string;
   /** What to do about it, with the command where there is one. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** One look at one thing. It changes nothing. */

@@ -1,9 +1,11 @@
+import { messageOf } from "../../src/agent-error.ts";
 import type { Log } from "../../src/log.ts";
 import { type Check, type CheckedResource, rowsOf } from "../../src/readiness.ts";
 import { readOwnIdentity } from "../../src/rhev/own-identity.ts";
 import { engineChecks } from "../../src/rhev/readiness/checks.ts";
 import { EngineAccess } from "../../src/rhev/readiness/engine-access.ts";
 import type { RhevSettings } from "../../src/rhev/rhev-settings.ts";
+import { parseRhevmUrl, parseUser } from "../../src/rhev/settings.ts";
 import type { Config } from "../config-schema.ts";
 import { EncryptedPasswords } from "../encrypted-passwords.ts";
 import { haresEngine } from "../hares.ts";
@@ -34,8 +36,9 @@ export function rhevReadiness(
   const incomplete: Check[] = [];
   for (const one of resources) {
     const { url, user } = one.attributes.rhevmInfo;
-    if (url === undefined || user === undefined) {
-      incomplete.push(incompleteCheck(one));
+    const trouble = accessTrouble(url, user);
+    if (url === undefined || user === undefined || trouble !== undefined) {
+      incomplete.push(incompleteCheck(one, trouble ?? "RHEVMInfo names no URL or no User"));
       continue;
     }
     const key = `${user} ${url}`;
@@ -71,18 +74,20 @@ function settingsForChecks(config: Config): RhevSettings {
   return { ...settings, password: { ...settings.password, directory: CREDENTIALS } };
 }
 
-function incompleteCheck({ resource, attributes }: CheckedResource): Check {
+/** What is wrong with a URL or a user; a URL may hold a password, so it is shown nowhere until it is known to be right. */
+function accessTrouble(url: string | undefined, user: string | undefined): string | undefined {
+  try {
+    if (url !== undefined) parseRhevmUrl(url);
+    if (user !== undefined) parseUser(user);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function incompleteCheck({ resource, attributes }: CheckedResource, text: string): Check {
   const about = `guest ${attributes.guestName}`;
   const row = rowsOf("RHEV-M guest", about);
-  return {
-    name: "RHEV-M guest",
-    about,
-    look: () =>
-      Promise.resolve([
-        row.problem(
-          "RHEVMInfo names no URL or no User",
-          `hares -modify ${resource} RHEVMInfo: docs/vcs-setup.md`,
-        ),
-      ]),
-  };
+  const remedy = `hares -modify ${resource} RHEVMInfo: docs/vcs-setup.md, "Guests of RHEV-M"`;
+  return { name: "RHEV-M guest", about, look: () => Promise.resolve([row.problem(text, remedy)]) };
 }

@@ -1,6 +1,6 @@
 import type { CommandContext } from "../kvmguestctl/command.ts";
 import { EXIT_CODES } from "../kvmguestctl/exit-codes.ts";
-import { createLogger } from "../logger.ts";
+import { checkApart } from "./check-apart.ts";
 import { countsOf, reportJson, reportLines } from "./report.ts";
 
 /** Checks the configuration and whether this host is ready; warnings are no failure. */
@@ -11,16 +11,13 @@ export async function runCheck({
   terminal,
   signal,
 }: CommandContext): Promise<number> {
-  // libvirt, RHEV-M and XML are loaded for this command only: the others shall be quick
-  const { checkHost } = await import("./check-host.ts");
   const request = {
     configFile: options.config ?? process.env["VCSKVMGUESTD_CONFIG"],
     socket: socket === "" ? undefined : socket,
-    resources: words,
+    resources: [...words],
     peer: options.peer,
-    log: createLogger("silent"),
   };
-  const rows = await checkHost(request, signal);
+  const rows = await checkApart(request, signal);
   if (options.json === true) terminal.print(reportJson(rows));
   else for (const line of reportLines(rows, terminal.style)) terminal.print(line);
   return (countsOf(rows).problem > 0 ? EXIT_CODES.failed : EXIT_CODES.done).code;

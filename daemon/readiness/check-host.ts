@@ -6,6 +6,7 @@ import { clusterOf } from "../config-sync/cluster.ts";
 import { kvmReadiness } from "../platforms/kvm-readiness.ts";
 import { rhevReadiness } from "../platforms/rhev-readiness.ts";
 import { haresOptions, peerUris, systemName } from "../settings.ts";
+import type { CheckRequest } from "./check-request.ts";
 import { checkedConfiguration } from "./configuration.ts";
 import { daemonCheck, socketCheck, stateDirectoryCheck } from "./daemon-checks.ts";
 import { engineCheck, shimCheck, typeCheck } from "./engine-checks.ts";
@@ -20,20 +21,11 @@ const CLIENTS = {
 } as const;
 const SYSTEMD = { systemctl: "systemctl", marker: "/run/systemd/system" } as const;
 
-/** What is to be checked. */
-export interface CheckRequest {
-  readonly configFile: string | undefined;
-  /** The daemon's socket, where it is not that of the configuration. */
-  readonly socket: string | undefined;
-  /** Names of resources; none: all. */
-  readonly resources: readonly string[];
-  /** The one peer that is looked at; undefined: all. */
-  readonly peer: string | undefined;
-  readonly log: Log;
-}
+/** A request, and where connections log: what they say is in the rows. */
+type LoggedRequest = CheckRequest & { readonly log: Log };
 
 /** Looks at everything that this host needs to keep guests, and changes nothing. @returns rows in the order of CHECK_NAMES */
-export async function checkHost(request: CheckRequest, signal: AbortSignal): Promise<readonly CheckRow[]> {
+export async function checkHost(request: LoggedRequest, signal: AbortSignal): Promise<readonly CheckRow[]> {
   const { config, rows } = checkedConfiguration(request.configFile);
   if (config === undefined) {
     const why = "nothing else is checked before the configuration can be used";
@@ -60,7 +52,7 @@ export async function checkHost(request: CheckRequest, signal: AbortSignal): Pro
 }
 
 async function runAll(
-  { socket, peer, log }: CheckRequest,
+  { socket, peer, log }: LoggedRequest,
   config: Config,
   resources: readonly CheckedResource[],
   signal: AbortSignal,
@@ -68,9 +60,14 @@ async function runAll(
   const of = (environment: "kvm" | "rhev") =>
     resources.filter(({ attributes }) => environmentOf(attributes) === environment);
   const peers = peer === undefined ? undefined : [peer];
-  const environments = [kvmReadiness(config, of("kvm"), peers, log), rhevReadiness(config, of("rhev"), log)];
+  const isRhevHost = resources.length > 0 && of("kvm").length === 0;
+  const environments = [
+    ...(isRhevHost ? [] : [kvmReadiness(config, of("kvm"), peers, log)]),
+    rhevReadiness(config, of("rhev"), log),
+  ];
   const checks = [
-    ...hostChecks(config, socket ?? config.socket, resources),
+    ...hostChecks(config, socket ?? config.socket, resources, !isRhevHost),
+    ...(isRhevHost ? [libvirtOfVdsm()] : []),
     ...environments.flatMap((environment) => environment.checks),
   ];
   try {
@@ -81,10 +78,15 @@ async function runAll(
 }
 
 /** What is checked of the host itself, whichever environment keeps its guests. */
-function hostChecks(config: Config, socket: string, resources: readonly CheckedResource[]): readonly Check[] {
+function hostChecks(
+  config: Config,
+  socket: string,
+  resources: readonly CheckedResource[],
+  needsLibvirt: boolean,
+): readonly Check[] {
   const hares = haresOptions(config);
   return [
-    daemonCheck(socket),
+    daemonCheck(socket, needsLibvirt),
     socketCheck(socket),
     stateDirectoryCheck(config.stateDirectory),
     shimCheck(CLIENTS),
@@ -93,6 +95,13 @@ function hostChecks(config: Config, socket: string, resources: readonly CheckedR
     unitOrderCheck(SYSTEMD),
     shutdownTimeCheck(SYSTEMD, resources),
   ];
+}
+
+/** On a host of RHEV-M libvirt is vdsm's, which lets nobody else in. */
+function libvirtOfVdsm(): Check {
+  const row = rowsOf("libvirt", "this host");
+  const why = "all resources of this system are guests of RHEV-M, so libvirt is not this agent's";
+  return { name: "libvirt", about: "this host", look: () => Promise.resolve([row.notChecked(why)]) };
 }
 
 function inOrder(rows: readonly CheckRow[]): readonly CheckRow[] {

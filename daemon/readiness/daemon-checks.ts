@@ -14,8 +14,12 @@ const ROOM_BYTES = { enough: 64 * 1024 * 1024, least: 1024 * 1024 } as const;
 
 const health = z.object({ libvirt: z.string(), managers: z.record(z.string(), z.string()) });
 
-/** Does the daemon run, and what does it say of its connections? */
-export function daemonCheck(socket: string): Check {
+/**
+ * Does the daemon run, and what does it say of its connections?
+ *
+ * @param needsLibvirt false where no guest of plain KVM is kept
+ */
+export function daemonCheck(socket: string, needsLibvirt: boolean): Check {
   const row = rowsOf("daemon", socket);
   return {
     name: "daemon",
@@ -27,9 +31,8 @@ export function daemonCheck(socket: string): Check {
           { socket, limitMs: ANSWER_MS, signal },
         );
         const { libvirt, managers } = health.parse(JSON.parse(text));
-        const lost = [["libvirt", libvirt] as const, ...Object.entries(managers)].filter(
-          ([, state]) => state !== "connected",
-        );
+        const own = needsLibvirt ? [["libvirt", libvirt] as const] : [];
+        const lost = [...own, ...Object.entries(managers)].filter(([, state]) => state !== "connected");
         if (lost.length === 0) return [row.ok("runs, and is connected")];
         return lost.map(([name, state]) =>
           row.warning(

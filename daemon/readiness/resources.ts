@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../../src/agent-error.ts";
 import { ASSOCIATION_KEYS, ATTRIBUTE_NAMES, parseAttributes } from "../../src/attributes.ts";
 import { orAbort, withDeadline } from "../../src/deadline.ts";
+import { networkSettingOf } from "../../src/dr-network.ts";
 import { type CheckedResource, type CheckRow, rowsOf } from "../../src/readiness.ts";
 import { associationTokens } from "../../src/tuples.ts";
 import type { Cluster } from "../config-sync/cluster.ts";
@@ -10,6 +11,9 @@ import { parseRegistration } from "../registration-store.ts";
 
 /** For all that the engine is asked of resources: each attribute is a command. */
 const ENGINE_MS = 60_000;
+
+/** The state directory is on a disk of this host. */
+const DISK_MS = 5000;
 
 /** Resources that the engine is asked for at the same time. */
 const ASKED_AT_ONCE = 4;
@@ -37,7 +41,12 @@ export async function knownResources(
   wanted: readonly string[],
   signal: AbortSignal,
 ): Promise<KnownResources> {
-  const registered = await registeredIn(sources.stateDirectory);
+  const registered = await withDeadline(DISK_MS, "reading the registrations", [signal], (limit) =>
+    orAbort(registeredIn(sources.stateDirectory), limit),
+  ).catch((error: unknown): KnownResources => {
+    const row = rowsOf("resources", sources.stateDirectory);
+    return { resources: [], rows: [row.problem(messageOf(error), "repair the disk of stateDirectory")] };
+  });
   const asked = await withDeadline(ENGINE_MS, "asking the engine for resources", [signal], (limit) =>
     orAbort(
       fromEngine(sources, new Set(registered.resources.map(({ resource }) => resource)), wanted),
@@ -61,6 +70,7 @@ export async function knownResources(
     resources,
     rows: [
       ...rows,
+      ...resources.flatMap(networkRows),
       ...unknown.map((name) =>
         rowsOf("resources", `resource ${name}`).problem(
           "neither the daemon nor the engine knows a resource KVMGuest of this name",
@@ -70,6 +80,19 @@ export async function knownResources(
       rowsOf("resources", "this host").ok(words),
     ],
   };
+}
+
+/** DROpts is looked at as a whole when a guest is started: what is wrong then keeps it from starting. */
+function networkRows({ resource, attributes }: CheckedResource): readonly CheckRow[] {
+  try {
+    networkSettingOf(resource, attributes);
+    return [];
+  } catch (error) {
+    const row = rowsOf("resources", `resource ${resource}`);
+    return [
+      row.problem(messageOf(error), `hares -modify ${resource} DROpts: docs/vcs-setup.md has its keys`),
+    ];
+  }
 }
 
 /** As the daemon's own store, but a file that cannot be read stays where it is. */

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkReport } from "../support/host/check.ts";
 import { type Host, makeHost } from "../support/host/host.ts";
 import { knownGuest, openedResource } from "../support/host/known-guest.ts";
 import { MONITOR } from "../support/host/resource.ts";
@@ -28,6 +29,21 @@ describe("the share of the guests' definitions is dead", () => {
       GuestConfigFilePath: join(share.folder, `${name}.xml`),
       DelayAfterGuestOnline: "0",
     });
+
+  it("costs kvmguestctl check a row, and does not keep it from ending", async () => {
+    const sync = await deadShare();
+    try {
+      await openedResource(host, "synced", { SyncDir: sync.folder });
+
+      const { rows } = await checkReport(host, [], "synced");
+
+      expect(rows.filter((row) => row.includes("| sync folder |"))).toEqual([
+        "not checked | sync folder | guest synced | the look at guest synced did not end within 5000 ms",
+      ]);
+    } finally {
+      await sync.stop();
+    }
+  });
 
   it("fails the onlines that need it, starts a guest that has a definition, and costs no other guest its clean", async () => {
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, "defined", files));

@@ -4,6 +4,9 @@ import { type Check, type CheckedResource, type CheckRow, rowsOf } from "../../r
 import type { SharedStorage } from "../shared-storage.ts";
 import { type FileSystemKind, fileSystemOf } from "./file-system.ts";
 
+/** A look into a folder takes milliseconds; storage that needs longer hangs. */
+const LOOK_MS = 5000;
+
 /** Can copies of the guest's definition be kept in SyncDir, where other hosts find them? None where it is not set. */
 export function syncFolderChecks(
   storage: SharedStorage,
@@ -18,6 +21,7 @@ export function syncFolderChecks(
     {
       name: "sync folder",
       about,
+      limitMs: LOOK_MS,
       async look(signal) {
         try {
           return [await storage.use(syncDir, signal, () => lookInto(resource, about, syncDir, kindOf))];

@@ -76,7 +76,7 @@ describe("the check of the daemon", () => {
   it("tells of its connections", async () => {
     const socket = await answering({ status: "ok", libvirt: "connected", managers: {} });
 
-    expect(wordsOf(await daemonCheck(socket).look(never))).toEqual(["ok: runs, and is connected"]);
+    expect(wordsOf(await daemonCheck(socket, true).look(never))).toEqual(["ok: runs, and is connected"]);
   });
 
   it("warns of one that has no connection, and of one that does not run", async () => {
@@ -86,10 +86,11 @@ describe("the check of the daemon", () => {
       managers: { "https://m": "connected" },
     });
 
-    expect(wordsOf(await daemonCheck(socket).look(never))).toEqual([
+    expect(wordsOf(await daemonCheck(socket, true).look(never))).toEqual([
       'warning: runs, but its connection to libvirt is "lost: gone"',
     ]);
-    expect(wordsOf(await daemonCheck(join(folder, "none.sock")).look(never))).toEqual([
+    expect(wordsOf(await daemonCheck(socket, false).look(never))).toEqual(["ok: runs, and is connected"]);
+    expect(wordsOf(await daemonCheck(join(folder, "none.sock"), true).look(never))).toEqual([
       "warning: nobody answers: the daemon does not run",
     ]);
   });

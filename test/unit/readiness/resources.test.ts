@@ -89,6 +89,14 @@ it("has a problem with attributes that do not parse, and with names that nobody 
   ]);
 });
 
+it("has a problem with DROpts that would keep the guest from starting", async () => {
+  const { rows } = await known(
+    cluster({ vm1: { GuestName: "web1", DROpts: "ConfigureNetwork 1 IPAddress 192.0.2.300 Netmask 24" } }),
+  );
+
+  expect(rows[0]).toMatch(/^resource vm1: problem: .*192\.0\.2\.300/);
+});
+
 it("does without the engine", async () => {
   await register("vm1", "web1");
 
