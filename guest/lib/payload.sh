@@ -77,10 +77,10 @@ read_payload() {
 
 take_value() {
   case $1 in
-    vcsnet) version=$2 ;;
-    resource) resource=$2 ;;
-    guest) guest=$2 ;;
-    site) site=$2 ;;
+    vcsnet) once vcsnet "$version" && version=$2 ;;
+    resource) once resource "$resource" && resource=$2 ;;
+    guest) once guest "$guest" && guest=$2 ;;
+    site) once site "$site" && site=$2 ;;
     address) once address "$address" && address=$2 ;;
     prefix) once prefix "$prefix" && prefix=$2 ;;
     gateway) once gateway "$gateway" && gateway=$2 ;;
