@@ -38,7 +38,7 @@ type Recorded = (typeof RECORDED)[number];
 
 /** What a minimal guest has beside its shell. */
 const APPLETS =
-  "sh [ cat chmod cmp cp cut dd echo grep id ls mkdir mv printf rm sed sha256sum test tr wc".split(" ");
+  "sh [ cat chmod cmp cp cut dd echo grep id ls mkdir mv printf rm sed sha256sum sleep test tr wc".split(" ");
 
 /** What every run calls, whatever the guest. */
 const USUAL = /^(?:mount|umount|sync|udevadm|systemctl is-)/;
