@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { NetworkSetting } from "../../src/dr-network.ts";
 import { payloadFileOf } from "../../src/payload-file.ts";
 import { addNic, type GuestRoot, makeGuestRoot, SHELLS, type Shell } from "../support/guest-root.ts";
 import { containing } from "../support/matching.ts";
+import { sealed } from "../support/payload-disc.ts";
 
 const SETTING: NetworkSetting = {
   address: "10.1.2.3",
@@ -17,11 +17,6 @@ const SETTING: NetworkSetting = {
 function payload(changes: Partial<NetworkSetting> = {}): string {
   const origin = { resource: "web1_res", guest: "web1", site: "north" };
   return payloadFileOf({ ...SETTING, ...changes }, origin).content;
-}
-
-/** A whole payload of lines that the daemon would never write. */
-function sealed(body: string): string {
-  return `${body}sha256=${createHash("sha256").update(body).digest("hex")}\n`;
 }
 
 const HOSTILE = [
