@@ -47,7 +47,7 @@ async function networkAfter(start: () => Promise<unknown>): Promise<ToldNetwork>
   await writeFile(serialLog, "");
   await start();
   await waitForMarker(serialLog, "READY");
-  const told = await askNetwork(host.libvirtd, "web1");
+  const told = await askNetwork(guestPaths(host.libvirtd, "web1"));
   await call("clean", NORTH);
   return told;
 }

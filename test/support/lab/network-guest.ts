@@ -1,10 +1,9 @@
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryFile } from "../repository.ts";
-import { guestPaths, typeOnConsole } from "./guest.ts";
+import { typeOnConsole } from "./guest.ts";
 import type { GuestFiles } from "./guest-files.ts";
 import type { GuestOptions } from "./guest-xml.ts";
-import type { PrivateLibvirtd } from "./libvirtd.ts";
 import { run } from "./run.ts";
 import { until } from "./until.ts";
 
@@ -105,9 +104,14 @@ export interface ToldNetwork {
   readonly applied: string;
 }
 
+/** Where a guest is heard and spoken to. */
+export interface GuestVoice {
+  readonly serialLog: string;
+  readonly consolePath: string;
+}
+
 /** Asks a guest that is READY, on its console. */
-export async function askNetwork(libvirtd: PrivateLibvirtd, name: string): Promise<ToldNetwork> {
-  const { serialLog, consolePath } = guestPaths(libvirtd, name);
+export async function askNetwork({ serialLog, consolePath }: GuestVoice): Promise<ToldNetwork> {
   const answers = async () =>
     (await readFile(serialLog, "latin1")).replaceAll("\r", "").split("HEARD network\n");
   const asked = (await answers()).length;
