@@ -114,6 +114,42 @@ describe("payload of a guest of RHEV-M", () => {
   });
 });
 
+describe("cloud-init or sysprep of a guest of RHEV-M", () => {
+  const WARNING =
+    "guest has cloud-init or sysprep, which at its first run takes the place of its network settings";
+
+  it.each(["3.6", "4.3"] as const)(
+    "stays as it is, and is warned of, for at the first run the engine gives its CD-ROM instead of ours, on %s",
+    async (release) => {
+      const { engine, prepare, start, log } = await makeSite(release);
+      engine.world.vm("web1").initialHostName = "web1";
+      await prepare(PAYLOAD);
+      await start();
+
+      expect(engine.world.vm("web1")).toMatchObject({ initialHostName: "web1", insertedPayload: undefined });
+      expect(log.messages("warn")).toEqual([WARNING]);
+    },
+  );
+
+  it("does not come in the way of a guest that has run before", async () => {
+    const { engine, prepare, start } = await makeSite("4.3");
+    engine.world.vm("web1").initialHostName = "web1";
+    engine.world.vm("web1").starts = 1;
+    await prepare(PAYLOAD);
+    await start();
+
+    expect(engine.world.vm("web1")).toMatchObject({ initialHostName: "web1" });
+    expect(engine.world.vm("web1").insertedPayload?.files[0]?.content).toBe(PAYLOAD.content);
+  });
+
+  it("is not warned of where neither is configured", async () => {
+    const { prepare, log } = await makeSite("4.3");
+    await prepare(PAYLOAD);
+
+    expect(log.messages("warn")).toEqual([]);
+  });
+});
+
 describe("a guest that is down in another cluster", () => {
   it("is moved to this host's cluster, gets its payload, and starts", async () => {
     const { engine, prepare, start, log } = await makeSite("4.3", "Remote");
