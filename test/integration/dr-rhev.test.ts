@@ -51,6 +51,7 @@ async function makeSite(release: ReleaseName, cluster = "Default"): Promise<Site
   };
 }
 
+const isChange = ({ method }: { readonly method: string }) => method === "PUT";
 const changesOf = ({ requests }: RhevmSimulator) => requests.filter(({ method }) => method === "PUT").length;
 
 describe("payload of a guest of RHEV-M", () => {
@@ -194,6 +195,32 @@ describe("a guest that is down in another cluster", () => {
     expect(await errorOf(prepare(PAYLOAD))).toMatchObject({
       message: containing("cluster FarAway and this host to cluster Default, which is of another data"),
     });
+  });
+
+  it("counts each step as done that was done, though the engine's answer was lost", async () => {
+    const { engine, prepare, start } = await makeSite("4.3", "Remote");
+    engine.faults.next("lost-answer", { count: 2, matching: isChange });
+    await prepare(PAYLOAD);
+    await start();
+
+    expect(engine.world.vm("web1").insertedPayload?.files[0]?.content).toBe(PAYLOAD.content);
+    expect(changesOf(engine)).toBe(2);
+  });
+
+  it.each([
+    ["moving it", "reset", "<cluster"],
+    ["moving it", "internal-error", "<cluster"],
+    ["giving it its payload", "reset", "<payloads"],
+    ["giving it its payload", "internal-error", "<payloads"],
+  ] as const)("gets both at the next attempt when %s fails (%s)", async (_, fault, part) => {
+    const { engine, prepare } = await makeSite("4.3", "Remote");
+    engine.faults.next(fault, { matching: (request) => isChange(request) && request.body.includes(part) });
+    await expect(prepare(PAYLOAD)).rejects.toThrow();
+    await prepare(PAYLOAD);
+
+    const { clusterId, payload } = engine.world.vm("web1");
+    expect(clusterId).toBe(engine.world.cluster("Default").id);
+    expect(payload?.files[0]?.content).toBe(PAYLOAD.content);
   });
 
   it("is moved once, also when what follows fails and is repeated", async () => {
