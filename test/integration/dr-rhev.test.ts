@@ -215,7 +215,7 @@ describe("a guest that is down in another cluster", () => {
   ] as const)("gets both at the next attempt when %s fails (%s)", async (_, fault, part) => {
     const { engine, prepare } = await makeSite("4.3", "Remote");
     engine.faults.next(fault, { matching: (request) => isChange(request) && request.body.includes(part) });
-    await expect(prepare(PAYLOAD)).rejects.toThrow();
+    expect(await errorOf(prepare(PAYLOAD))).toMatchObject({ name: "AgentError" });
     await prepare(PAYLOAD);
 
     const { clusterId, payload } = engine.world.vm("web1");
