@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { NetworkSetting } from "../../src/dr-network.ts";
 import { payloadFileOf } from "../../src/payload-file.ts";
 import { addNic, type GuestRoot, makeGuestRoot, SHELLS, type Shell } from "../support/guest-root.ts";
+import { run } from "../support/lab/run.ts";
 import { containing } from "../support/matching.ts";
 import { sealed } from "../support/payload-disc.ts";
 
@@ -115,6 +116,32 @@ iface eth1 inet static
     expect(await guest.boot()).toEqual({ code: 0, said: "" });
 
     expect(await guest.files()).toEqual(before);
+  });
+
+  it("waits for udev, and for a drive that the kernel has found and not yet made a CD-ROM of", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(payload());
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/late")]);
+    await guest.write("/sys/class/ata_device/dev2.1/class", "atapi\n");
+    const steps =
+      "[ -e /busy ] || { : >/busy; exit 1; }; [ -e /seen ] || { : >/seen; exit 0; }; mv /late /dev/sr0";
+    await guest.program("udevadm", steps);
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+  });
+
+  it("says so when it is stopped, and leaves the guest as it was", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(payload());
+    await guest.write("/run/network/ifstate", "eth0=eth0\n");
+    await guest.program("ifdown", "kill -TERM $PPID");
+    const { "/etc/network/interfaces": interfaces } = await guest.files();
+
+    const { code, said } = await guest.boot();
+
+    expect(code).toBe(1);
+    expect(said).toContain("error: it was stopped before its end");
+    expect(await guest.read("/etc/network/interfaces")).toBe(interfaces);
   });
 
   it("takes the payload from a CD-ROM without a name, which RHEV-M 3.1 makes, and ignores another such one", async () => {

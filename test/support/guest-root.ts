@@ -47,6 +47,8 @@ const USUAL = /^(?:mount|umount|sync|udevadm|systemctl is-)/;
 export interface GuestRoot {
   /** Makes one of the recorded programs known to the guest: lines of a POSIX shell, for what it answers. */
   readonly program: (name: Recorded, script?: string) => Promise<void>;
+  /** Where a path of the guest is. */
+  readonly path: (path: string) => string;
   readonly write: (path: string, text: string) => Promise<void>;
   /** undefined where there is no such file */
   readonly read: (path: string) => Promise<string | undefined>;
@@ -83,6 +85,7 @@ export async function makeGuestRoot(shell: Shell): Promise<GuestRoot> {
   await program("umount", 'rm -f "$1/vcsnet.conf"');
   return {
     program,
+    path: inside,
     write,
     read,
     files: () => filesBelow(root, ["etc", "var"]),

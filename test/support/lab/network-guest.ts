@@ -13,10 +13,6 @@ import { until } from "./until.ts";
  * CD-ROM and keeps it.
  */
 const MORE = `boot_more() {
-  for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -e /dev/sr0 ] && break
-    sleep 0.2
-  done
   [ -b /dev/vda ] || return 0
   mkdir -p /disk /etc /var && mount -t ext4 /dev/vda /disk
   mount --bind /disk/etc /etc && mount --bind /disk/var /var
