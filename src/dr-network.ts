@@ -89,18 +89,18 @@ function networkPrefix(text: string, own: IpAddress, key: (name: string) => Refu
       text,
       `is no netmask or prefix for ${addressText(own)}: for instance ${own.bits === 32 ? "255.255.255.0 or 24" : "64"}`,
     );
-  const host = own.value & ((1n << BigInt(own.bits - prefix)) - 1n);
-  const last = (1n << BigInt(own.bits - prefix)) - 1n;
-  // networks of one or two addresses have neither; IPv6 has no broadcast
-  const hasEnds = own.bits === 32 && prefix < 31;
-  if (hasEnds && (host === 0n || host === last)) {
-    const what = host === 0n ? "network itself" : "broadcast address";
-    throw key("IPAddress")(
-      addressText(own),
-      `is the ${what} of ${networkText(own, prefix)}, as Netmask has it`,
-    );
-  }
+  refuseEnds(own, own, prefix, key("IPAddress"));
   return prefix;
+}
+
+/** No host has the first or the last address of a network; those of one or two addresses have neither, nor IPv6. */
+function refuseEnds(address: IpAddress, own: IpAddress, prefix: number, refuse: Refuse): void {
+  if (own.bits === 128 || prefix >= 31) return;
+  const last = (1n << BigInt(own.bits - prefix)) - 1n;
+  const host = address.value & last;
+  if (host !== 0n && host !== last) return;
+  const what = host === 0n ? "network itself" : "broadcast address";
+  throw refuse(addressText(address), `is the ${what} of ${networkText(own, prefix)}, as Netmask has it`);
 }
 
 function gatewayOf(
@@ -113,11 +113,14 @@ function gatewayOf(
   const gateway = hostAddress(text, refuse);
   if (gateway.bits !== own.bits) throw refuse(text, `is of another kind than IPAddress ${addressText(own)}`);
   if (gateway.value === own.value) throw refuse(text, "is the guest's own address");
-  if (!isInNetwork(gateway, own, prefix) && !isLinkLocal(gateway))
+  // an IPv6 router has a link-local address on each of its networks
+  const isOnLink = isInNetwork(gateway, own, prefix) || (own.bits === 128 && isLinkLocal(gateway));
+  if (!isOnLink)
     throw refuse(
       text,
       `is not in the network ${networkText(own, prefix)} of IPAddress ${addressText(own)} and Netmask`,
     );
+  refuseEnds(gateway, own, prefix, refuse);
   return addressText(gateway);
 }
 

@@ -20,13 +20,13 @@ ifcfg_lines() {
   else
     printf 'DEVICE=%s\nTYPE=Ethernet\n' "$nic"
   fi
-  printf 'ONBOOT=yes\nBOOTPROTO=none\n'
+  echo ONBOOT=yes
   if [ "$family" = 4 ]; then
-    printf 'IPADDR=%s\nPREFIX=%s\n' "$address" "$prefix"
+    printf 'BOOTPROTO=none\nIPADDR=%s\nPREFIX=%s\n' "$address" "$prefix"
     if [ -n "$gateway" ]; then echo "GATEWAY=$gateway"; fi
   else
     printf 'IPV6INIT=yes\nIPV6_AUTOCONF=no\nIPV6ADDR=%s/%s\n' "$address" "$prefix"
-    if [ -n "$gateway" ]; then echo "IPV6_DEFAULTGW=$gateway"; fi
+    if [ -n "$gateway" ]; then echo "IPV6_DEFAULTGW=$gateway$(ifcfg_scope)"; fi
   fi
   number=1
   for server in $dns; do
@@ -36,11 +36,16 @@ ifcfg_lines() {
   if [ -n "$search" ]; then echo "DOMAIN=\"$search\""; fi
 }
 
-# The other family's address stays, though not what it was got by.
+# A link-local address says nothing without its NIC.
+ifcfg_scope() {
+  case $gateway in fe[89ab]?:*) echo "%$nic" ;; esac
+}
+
+# The other family's address stays, and how it is got. PEERDNS=no would keep DNS1 out of /etc/resolv.conf.
 ifcfg_other_lines() {
   while IFS= read -r line || [ -n "$line" ]; do
     case $family$line in
-      ?ONBOOT=* | ?BOOTPROTO=* | ?DNS[0-9]*=* | ?DOMAIN=* | ?PEERDNS=*) ;;
+      ?ONBOOT=* | 4BOOTPROTO=* | ?DNS[0-9]*=* | ?DOMAIN=* | ?PEERDNS=*) ;;
       4IPADDR* | 4PREFIX* | 4NETMASK* | 4NETWORK=* | 4BROADCAST=* | 4GATEWAY*) ;;
       6IPV6INIT=* | 6IPV6_AUTOCONF=* | 6IPV6ADDR* | 6IPV6_DEFAULTGW=* | 6DHCPV6C=*) ;;
       *) printf '%s\n' "$line" ;;

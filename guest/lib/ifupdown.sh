@@ -75,10 +75,24 @@ look_at_line() {
 }
 
 ifupdown_stanza() {
-  printf 'iface %s %s static\n    address %s/%s\n' "$nic" "$kind" "$address" "$prefix"
+  # one line for both is unknown to old releases and to busybox
+  mask=$prefix
+  [ "$family" = 6 ] || mask=$(dotted_mask "$prefix")
+  printf 'iface %s %s static\n    address %s\n    netmask %s\n' "$nic" "$kind" "$address" "$mask"
   if [ -n "$gateway" ]; then echo "    gateway $gateway"; fi
   if [ -n "$dns" ]; then echo "    dns-nameservers $dns"; fi
   if [ -n "$search" ]; then echo "    dns-search $search"; fi
+}
+
+# dotted_mask PREFIX: 255.255.255.0 of 24.
+dotted_mask() {
+  bits=$1 dotted=''
+  for part in 1 2 3 4; do
+    if [ "$bits" -ge 8 ]; then part=8; elif [ "$bits" -gt 0 ]; then part=$bits; else part=0; fi
+    dotted=$dotted${dotted:+.}$((256 - (1 << (8 - part))))
+    bits=$((bits - 8))
+  done
+  echo "$dotted"
 }
 
 ifupdown_activate() {

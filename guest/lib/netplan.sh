@@ -1,35 +1,25 @@
-# netplan: a file of ours. Addresses of several files add up, so the NIC's other definitions are taken out of them.
+# netplan: a definition of ours for the NIC, whose file comes before all others of it: these stay as they are.
 
 netplan_file=/etc/netplan/90-vcs-net-reconfig.yaml
+# systemd-networkd takes the first file that fits, and netplan names them after the definitions
+netplan_name=00-vcs-net-reconfig
 
+# Where NetworkManager does what netplan says, it is NetworkManager that manages the NIC.
 netplan_manages() {
-  command -v netplan >/dev/null && ls /etc/netplan/*.yaml >/dev/null 2>&1
+  command -v netplan >/dev/null && ls /etc/netplan/*.yaml >/dev/null 2>&1 \
+    && ! grep -Eqs "^[[:space:]]*renderer:[[:space:]]*[\"']?NetworkManager" /etc/netplan/*.yaml
 }
 
 netplan_apply() {
-  for file in /etc/netplan/*.yaml; do
-    keep "$file" || return 1
-  done
-  keep "$netplan_file" && rm -f "$netplan_file" || return 1
-  for id in $(netplan get ethernets | sed -n 's/^\([A-Za-z0-9_.-]*\):.*/\1/p'); do
-    netplan_is_of_nic "$id" || continue
-    netplan set "ethernets.$id=null" || return 1
-  done
   netplan_lines >"$work/netplan" && put_file "$netplan_file" 600 <"$work/netplan" && netplan generate
-}
-
-# A definition is known by the NIC's name, or by what it matches.
-netplan_is_of_nic() {
-  [ "$1" = "$nic" ] && return 0
-  [ "$(netplan get "ethernets.$1.set-name")" = "$nic" ] && return 0
-  [ "$(netplan get "ethernets.$1.match.name")" = "$nic" ] && return 0
-  mac=$(cat "/sys/class/net/$nic/address")
-  [ "$(netplan get "ethernets.$1.match.macaddress" | tr -d "\"'" | tr A-F a-f)" = "$mac" ]
 }
 
 netplan_lines() {
   echo "# Made by vcs-net-reconfig from the CD-ROM of the cluster's agent"
-  printf 'network:\n  version: 2\n  ethernets:\n    "%s":\n      addresses: ["%s/%s"]\n' "$nic" "$address" "$prefix"
+  printf 'network:\n  version: 2\n  ethernets:\n    "%s":\n      match: {name: "%s"}\n' "$netplan_name" "$nic"
+  netplan_old_lines >"$work/netplan-old"
+  printf '      addresses: [%s]\n' "$(yaml_list "$address/$prefix" $(sed -n 's/^address //p' "$work/netplan-old"))"
+  sed -n 's/^line /      /p' "$work/netplan-old"
   if [ -n "$gateway" ]; then
     everywhere=0.0.0.0/0
     [ "$family" = 4 ] || everywhere=::/0
@@ -38,6 +28,36 @@ netplan_lines() {
   [ -n "$dns$search" ] || return 0
   printf '      nameservers:\n        addresses: [%s]\n        search: [%s]\n' \
     "$(yaml_list $dns)" "$(yaml_list $search)"
+}
+
+# What the first other definition of the NIC says of its other family, and of neither.
+netplan_old_lines() {
+  other=6
+  [ "$family" = 4 ] || other=4
+  for id in $(netplan get ethernets | sed -n 's/^"\{0,1\}\([A-Za-z0-9_.-]*\)"\{0,1\}:.*/\1/p'); do
+    [ "$id" != "$netplan_name" ] && netplan_is_of_nic "$id" || continue
+    for key in mtu "dhcp$other" accept-ra; do
+      value=$(netplan_get "$id" "$key")
+      case $value in '' | null | *[!A-Za-z0-9]*) ;; *) echo "line $key: $value" ;; esac
+    done
+    netplan_get "$id" addresses | sed -n 's/^- \([0-9A-Fa-f.:]*\/[0-9]*\):\{0,1\}$/\1/p' | while read -r old; do
+      if "is_ipv$other" "${old%/*}"; then echo "address $old"; fi
+    done
+    return
+  done
+}
+
+# netplan_get ID KEY: its value, without the quotes.
+netplan_get() {
+  netplan get "ethernets.$1.$2" | tr -d "\"'"
+}
+
+# A definition is known by the NIC's name, or by what it matches.
+netplan_is_of_nic() {
+  [ "$1" = "$nic" ] || [ "$(netplan_get "$1" set-name)" = "$nic" ] && return 0
+  # a pattern, as "en*"
+  case $nic in $(netplan_get "$1" match.name)) return 0 ;; esac
+  [ "$(netplan_get "$1" match.macaddress | tr A-F a-f)" = "$(cat "/sys/class/net/$nic/address")" ]
 }
 
 yaml_list() {
@@ -49,7 +69,7 @@ yaml_list() {
 }
 
 netplan_activate() {
-  if is_active systemd-networkd || is_active NetworkManager; then netplan apply; fi
+  if is_active systemd-networkd; then netplan apply; fi
 }
 
 netplan_undo() {

@@ -27,10 +27,21 @@ networkmanager_apply() {
   for server in $dns; do
     if is_ipv4 "$server"; then dns4="$dns4${dns4:+,}$server"; else dns6="$dns6${dns6:+,}$server"; fi
   done
+  if [ "$family" = 4 ]; then own_dns=$dns4 other_dns=$dns6; else own_dns=$dns6 other_dns=$dns4; fi
   nmcli connection modify "$profile" connection.interface-name "$nic" connection.autoconnect yes \
     connection.autoconnect-priority 999 \
     "ipv$family.method" manual "ipv$family.addresses" "$address/$prefix" "ipv$family.gateway" "$gateway" \
-    "ipv$family.dns-search" "$(echo "$search" | tr ' ' ,)" ipv4.dns "$dns4" ipv6.dns "$dns6"
+    "ipv$family.dns-search" "$(echo "$search" | tr ' ' ,)" "ipv$family.dns" "$own_dns" || return 1
+  networkmanager_has_family "$other" || return 0
+  nmcli connection modify "$profile" "ipv$other.dns-search" '' "ipv$other.dns" "$other_dns"
+}
+
+# NetworkManager takes no servers of a family that the NIC does not have.
+networkmanager_has_family() {
+  case $(nmcli -t -f "ipv$1.method" connection show "$profile") in
+    *:auto | *:dhcp | *:manual) return 0 ;;
+  esac
+  return 1
 }
 
 networkmanager_activate() {

@@ -2,7 +2,7 @@
 
 choose_nic() {
   if [ -n "$device" ]; then
-    [ -e "/sys/class/net/$device" ] || fail "this guest has no NIC $device: its NICs are $(echo $(ls /sys/class/net))"
+    [ -d "/sys/class/net/$device" ] || fail "this guest has no NIC $device: its NICs are $(echo $(ls /sys/class/net))"
     nic=$device
     return 0
   fi

@@ -5,10 +5,28 @@ no_volume=CDROM # what genisoimage writes where it is told none
 payload_name=vcsnet.conf
 payload_bytes=8192
 
-# Kernel modules and udev may still be at work so early.
+# Drivers and udev may still be at work so early, and on a slow host for long.
 wait_for_devices() {
-  if command -v udevadm >/dev/null; then udevadm settle --timeout=20 2>/dev/null; fi
-  return 0
+  tries=0
+  until is_settled && ! drives_are_to_come; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 60 ]; then
+      say "warning: devices are still being looked for; goes on with those that are there"
+      return
+    fi
+    sleep 1
+  done
+}
+
+is_settled() {
+  command -v udevadm >/dev/null || return 0
+  udevadm settle --timeout=3 2>/dev/null
+}
+
+# Each ATAPI device that a port has found becomes a CD-ROM.
+drives_are_to_come() {
+  found=$(cat /sys/class/ata_device/*/class 2>/dev/null | grep -c atapi)
+  [ "$found" -gt "$(ls -d /dev/sr[0-9]* 2>/dev/null | grep -c .)" ]
 }
 
 # Copies the payload to $work/payload. Fails without a word where no CD-ROM is ours. RHEV-M before 3.3 gives its CD-ROM no
@@ -77,10 +95,10 @@ read_payload() {
 
 take_value() {
   case $1 in
-    vcsnet) version=$2 ;;
-    resource) resource=$2 ;;
-    guest) guest=$2 ;;
-    site) site=$2 ;;
+    vcsnet) once vcsnet "$version" && version=$2 ;;
+    resource) once resource "$resource" && resource=$2 ;;
+    guest) once guest "$guest" && guest=$2 ;;
+    site) once site "$site" && site=$2 ;;
     address) once address "$address" && address=$2 ;;
     prefix) once prefix "$prefix" && prefix=$2 ;;
     gateway) once gateway "$gateway" && gateway=$2 ;;

@@ -42,11 +42,17 @@ is_ipv4() {
   [ "$count" -eq 4 ]
 }
 
+# Eight groups of hexadecimal digits, or fewer around one `::`.
 is_ipv6() {
   case $1 in
-    *[!0-9a-f:]* | *:::* | *::*::*) return 1 ;;
-    *:*:*) [ "${#1}" -le 39 ] ;;
+    *[!0-9a-f:]* | *:::* | *::*::* | :[!:]* | *[!:]: | *[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*) return 1 ;;
+    *:*) ;;
     *) return 1 ;;
+  esac
+  groups=$(echo "$1" | tr : '\n' | grep -c .)
+  case $1 in
+    *::*) [ "$groups" -le 7 ] ;;
+    *) [ "$groups" -eq 8 ] ;;
   esac
 }
 

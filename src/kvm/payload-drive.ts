@@ -64,14 +64,14 @@ export async function freePlaceIn(xml: string): Promise<DrivePlace | undefined> 
 }
 
 /**
- * The device for libvirt. An image that is missing on the host where the domain starts next is left out of it: a payload
- * never keeps a guest from starting.
+ * The device for libvirt. An image that is missing on the host where the domain starts next, or to which somebody migrates
+ * it, is left out of it: a payload keeps no guest from starting or moving.
  */
 export function payloadDriveXml({ bus, target }: DrivePlace, source: string): string {
   return [
     "<disk type='file' device='cdrom'>",
     "<driver name='qemu' type='raw'/>",
-    `<source file='${escaped(source)}' startupPolicy='optional'/>`,
+    sourceXml(source),
     `<target dev='${target}' bus='${bus}'/>`,
     "<readonly/>",
     `<serial>${SERIAL}</serial>`,
@@ -87,7 +87,11 @@ export function withMedium(drive: PayloadDrive, source: string | undefined): str
     [...isOld("source"), ...isOld("backingStore")].toSorted((one, other) => one.from - other.from),
   );
   if (source === undefined) return empty;
-  return empty.replace(/<target\s/, () => `<source file='${escaped(source)}'/><target `);
+  return empty.replace(/<target\s/, () => `${sourceXml(source)}<target `);
+}
+
+function sourceXml(path: string): string {
+  return `<source file='${escaped(path)}' startupPolicy='optional'/>`;
 }
 
 async function payloadSpansOf(xml: string): Promise<readonly (XmlSpan & Pick<PayloadDrive, "source">)[]> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
 import { throwIfAborted } from "../deadline.ts";
-import { AFFECT, XML } from "../libvirt/flags.ts";
+import { AFFECT, DEVICE_MODIFY, XML } from "../libvirt/flags.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan } from "../migration.ts";
 import type { PayloadFile } from "../payload-file.ts";
@@ -68,7 +68,7 @@ export class Payloads {
    * Migrates a guest with an empty drive: the image is of this host alone. A guest that stays gets it back; without it it
    * lacks nothing until its next start, so a migration that may go on is left alone.
    *
-   * @throws {AgentError} REFUSED, before the migration is asked for, when the guest does not let the medium go
+   * @throws {AgentError} REFUSED, before the migration is asked for, when the medium cannot be ejected
    */
   async aroundMigration(
     guest: string,
@@ -92,15 +92,32 @@ export class Payloads {
       return await this.#use(signal, async (session) => {
         const drives = await payloadDrivesOf(await session.getXml(uuid, 0, { signal }));
         const loaded = drives.filter(({ source }) => source !== undefined);
-        for (const drive of loaded)
-          await session.updateDevice(uuid, withMedium(drive, undefined), AFFECT.LIVE, { signal });
+        for (const drive of loaded) await this.#empty(session, guest, uuid, drive, signal);
         return loaded.length > 0;
       });
     } catch (error) {
       throw agentErrorOf(
         error,
-        `guest ${guest} is not migrated: its CD-ROM with the network settings cannot be ejected, unmount it in the guest`,
+        `guest ${guest} is not migrated: its CD-ROM with the network settings cannot be ejected`,
       );
+    }
+  }
+
+  /** A guest may lock its drive, as a desktop does that mounts what it finds. What is on it was read long ago. */
+  async #empty(
+    session: Hypervisor,
+    guest: string,
+    uuid: string,
+    drive: PayloadDrive,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const device = withMedium(drive, undefined);
+    try {
+      await session.updateDevice(uuid, device, DEVICE_MODIFY.LIVE, { signal });
+    } catch (error) {
+      throwIfAborted(signal);
+      this.#parts.log.info({ guest, err: error }, "CD-ROM with network settings is ejected by force");
+      await session.updateDevice(uuid, device, DEVICE_MODIFY.LIVE | DEVICE_MODIFY.FORCE, { signal });
     }
   }
 
@@ -110,7 +127,9 @@ export class Payloads {
       await this.#use(signal, async (session) => {
         const drives = await payloadDrivesOf(await session.getXml(uuid, 0, { signal }));
         for (const drive of drives.filter(({ source }) => source === undefined))
-          await session.updateDevice(uuid, withMedium(drive, this.#imageOf(guest)), AFFECT.LIVE, { signal });
+          await session.updateDevice(uuid, withMedium(drive, this.#imageOf(guest)), DEVICE_MODIFY.LIVE, {
+            signal,
+          });
       });
     } catch (error) {
       this.#parts.log.warn({ guest, err: error }, "CD-ROM could not be put back after the migration failed");

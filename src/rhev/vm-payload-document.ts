@@ -22,7 +22,9 @@ export function vmPayloadOf(vm: XmlElement): VmPayload {
       .flatMap((list) => childrenOf(list, "file"))
       .map(payloadFileIn)
       .filter(({ content }) => content !== ""),
-    isInitialized: (childOf(vm, "initialization")?.children.length ?? 0) > 0,
+    // the element holds the VM's whole configuration too, as OVF, for any VM
+    isInitialized:
+      childOf(vm, "initialization")?.children.some(({ name }) => name !== "configuration") ?? false,
   };
 }
 

@@ -25,15 +25,15 @@ function monitorWords(exitCode: number): string {
 /** Tells what the engine does, in the words of its documents; monitors that say the same again are left out. */
 export class EngineNarrator {
   readonly #log: EngineLog;
-  readonly #timeline: Timeline;
+  readonly #timeline: Pick<Timeline, "line">;
   readonly #timer: NodeJS.Timeout;
   #told = 0;
   #lastMonitor: number | undefined;
 
-  constructor(log: EngineLog, timeline: Timeline) {
+  constructor(log: EngineLog, timeline: Pick<Timeline, "line">) {
     this.#log = log;
     this.#timeline = timeline;
-    this.#timer = setInterval(() => this.#tell(), LOOK_MS);
+    this.#timer = setInterval(() => this.#tell(), LOOK_MS).unref();
   }
 
   end(): void {

@@ -3,7 +3,7 @@ import { defineGuest, emulatorPid, guestPaths, killEmulator, waitForMarker } fro
 import { guestFiles } from "../support/lab/guest-files.ts";
 import { until } from "../support/lab/until.ts";
 import { EngineNarrator } from "./engine-narrator.ts";
-import { expectState, type Story } from "./story.ts";
+import { expectState, storyOfOneHost } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 
 const GUEST = "web1";
@@ -20,7 +20,7 @@ const RESOURCES = `    KVMGuest ${RESOURCE} (
         )`;
 
 /** One guest of plain KVM, a real Linux, kept. */
-export const kvmStory: Story = { tell, ending: "one guest, kept" };
+export const kvmStory = storyOfOneHost("one guest, kept", tell);
 
 async function tell(host: Host, timeline: Timeline): Promise<void> {
   const { libvirtd } = host;

@@ -5,7 +5,7 @@ import type { Host } from "../support/host/host.ts";
 import { until } from "../support/lab/until.ts";
 import { type RhevmSimulator, startRhevmSimulator } from "../support/rhevm-simulator/simulator.ts";
 import { EngineNarrator } from "./engine-narrator.ts";
-import { expectState, type Story } from "./story.ts";
+import { expectState, storyOfOneHost } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 
 const GUEST = "web1";
@@ -28,22 +28,19 @@ function resourcesFor(url: string): string {
 }
 
 /** One guest of RHEV-M on a simulated engine, kept. */
-export const rhevStory: Story = {
-  ending: "one guest of RHEV-M, kept",
-  async tell(host, timeline) {
-    const rhevm = await startRhevmSimulator({
-      hosts: [HERE, THERE],
-      vms: [GUEST],
-      delays: DELAYS,
-      speed: 1,
-    });
-    try {
-      await tell(host, rhevm, timeline);
-    } finally {
-      await rhevm.stop();
-    }
-  },
-};
+export const rhevStory = storyOfOneHost("one guest of RHEV-M, kept", async (host, timeline) => {
+  const rhevm = await startRhevmSimulator({
+    hosts: [HERE, THERE],
+    vms: [GUEST],
+    delays: DELAYS,
+    speed: 1,
+  });
+  try {
+    await tell(host, rhevm, timeline);
+  } finally {
+    await rhevm.stop();
+  }
+});
 
 async function tell(host: Host, rhevm: RhevmSimulator, timeline: Timeline): Promise<void> {
   const engine = await begin(host, rhevm, timeline);

@@ -51,6 +51,7 @@ async function makeSite(release: ReleaseName, cluster = "Default"): Promise<Site
   };
 }
 
+const isChange = ({ method }: { readonly method: string }) => method === "PUT";
 const changesOf = ({ requests }: RhevmSimulator) => requests.filter(({ method }) => method === "PUT").length;
 
 describe("payload of a guest of RHEV-M", () => {
@@ -114,6 +115,42 @@ describe("payload of a guest of RHEV-M", () => {
   });
 });
 
+describe("cloud-init or sysprep of a guest of RHEV-M", () => {
+  const WARNING =
+    "guest has cloud-init or sysprep, which at its first run takes the place of its network settings";
+
+  it.each(["3.6", "4.3"] as const)(
+    "stays as it is, and is warned of, for at the first run the engine gives its CD-ROM instead of ours, on %s",
+    async (release) => {
+      const { engine, prepare, start, log } = await makeSite(release);
+      engine.world.vm("web1").initialHostName = "web1";
+      await prepare(PAYLOAD);
+      await start();
+
+      expect(engine.world.vm("web1")).toMatchObject({ initialHostName: "web1", insertedPayload: undefined });
+      expect(log.messages("warn")).toEqual([WARNING]);
+    },
+  );
+
+  it("does not come in the way of a guest that has run before", async () => {
+    const { engine, prepare, start } = await makeSite("4.3");
+    engine.world.vm("web1").initialHostName = "web1";
+    engine.world.vm("web1").starts = 1;
+    await prepare(PAYLOAD);
+    await start();
+
+    expect(engine.world.vm("web1")).toMatchObject({ initialHostName: "web1" });
+    expect(engine.world.vm("web1").insertedPayload?.files[0]?.content).toBe(PAYLOAD.content);
+  });
+
+  it("is not warned of where neither is configured", async () => {
+    const { prepare, log } = await makeSite("4.3");
+    await prepare(PAYLOAD);
+
+    expect(log.messages("warn")).toEqual([]);
+  });
+});
+
 describe("a guest that is down in another cluster", () => {
   it("is moved to this host's cluster, gets its payload, and starts", async () => {
     const { engine, prepare, start, log } = await makeSite("4.3", "Remote");
@@ -158,6 +195,32 @@ describe("a guest that is down in another cluster", () => {
     expect(await errorOf(prepare(PAYLOAD))).toMatchObject({
       message: containing("cluster FarAway and this host to cluster Default, which is of another data"),
     });
+  });
+
+  it("counts each step as done that was done, though the engine's answer was lost", async () => {
+    const { engine, prepare, start } = await makeSite("4.3", "Remote");
+    engine.faults.next("lost-answer", { count: 2, matching: isChange });
+    await prepare(PAYLOAD);
+    await start();
+
+    expect(engine.world.vm("web1").insertedPayload?.files[0]?.content).toBe(PAYLOAD.content);
+    expect(changesOf(engine)).toBe(2);
+  });
+
+  it.each([
+    ["moving it", "reset", "<cluster"],
+    ["moving it", "internal-error", "<cluster"],
+    ["giving it its payload", "reset", "<payloads"],
+    ["giving it its payload", "internal-error", "<payloads"],
+  ] as const)("gets both at the next attempt when %s fails (%s)", async (_, fault, part) => {
+    const { engine, prepare } = await makeSite("4.3", "Remote");
+    engine.faults.next(fault, { matching: (request) => isChange(request) && request.body.includes(part) });
+    expect(await errorOf(prepare(PAYLOAD))).toMatchObject({ name: "AgentError" });
+    await prepare(PAYLOAD);
+
+    const { clusterId, payload } = engine.world.vm("web1");
+    expect(clusterId).toBe(engine.world.cluster("Default").id);
+    expect(payload?.files[0]?.content).toBe(PAYLOAD.content);
   });
 
   it("is moved once, also when what follows fails and is repeated", async () => {

@@ -96,6 +96,7 @@ describe("vcs-net-reconfig with NetworkManager", () => {
     "-t -f DEVICE,STATE device") printf 'lo:unmanaged\\neth0:connected\\n';;
     "-t -f UUID,DEVICE connection show --active") printf 'bbbb:eth1\\naaaa:eth0\\n';;
     "-t -f NAME connection show") printf 'Wired\\nvcs-net-reconfig-0000aaaa\\n';;
+    "-t -f ipv"*" connection show vcs-net-reconfig-"*) echo "$3:auto";;
     esac`;
 
   it("makes a connection from the one that the NIC has, and removes earlier ones of its own", async () => {
@@ -109,10 +110,20 @@ describe("vcs-net-reconfig with NetworkManager", () => {
     expect((await guest.calls()).filter((call) => !call.startsWith("nmcli -t"))).toEqual([
       `nmcli connection delete ${name}`,
       `nmcli connection clone uuid aaaa ${name}`,
-      `nmcli connection modify ${name} connection.interface-name eth0 connection.autoconnect yes connection.autoconnect-priority 999 ipv4.method manual ipv4.addresses 10.1.2.3/24 ipv4.gateway 10.1.2.1 ipv4.dns-search site-a.example.com,example.com ipv4.dns 10.1.2.53 ipv6.dns 2001:db8::53`,
+      `nmcli connection modify ${name} connection.interface-name eth0 connection.autoconnect yes connection.autoconnect-priority 999 ipv4.method manual ipv4.addresses 10.1.2.3/24 ipv4.gateway 10.1.2.1 ipv4.dns-search site-a.example.com,example.com ipv4.dns 10.1.2.53`,
+      `nmcli connection modify ${name} ipv6.dns-search  ipv6.dns 2001:db8::53`,
       `nmcli connection up ${name} ifname eth0`,
       "nmcli connection delete vcs-net-reconfig-0000aaaa",
     ]);
+  });
+
+  it("gives no servers to a family that the NIC does not have: NetworkManager would refuse all of it", async () => {
+    const guest = await systemdGuest({ NetworkManager: "runs" });
+    await guest.program("nmcli", NMCLI.replace('"$3:auto"', '"$3:disabled"'));
+    await guest.insert(payload(FOUR));
+
+    expect((await guest.boot()).code).toBe(0);
+    expect((await guest.calls()).join("\n")).not.toContain("ipv6.dns");
   });
 
   it("makes a new one for a NIC that has none, IPv6 too", async () => {
@@ -168,49 +179,91 @@ describe("vcs-net-reconfig with NetworkManager", () => {
 
 describe("vcs-net-reconfig with netplan", () => {
   const CLOUD = "network: {ethernets: {nic0: {match: {macaddress: '52:54:00:00:00:02'}, dhcp4: true}}}\n";
+  /** netplan as far as the service asks it: two definitions, of which none is for eth0. */
   const NETPLAN = `case "$*" in
     "get ethernets") printf 'nic0:\\n  dhcp4: true\\nother:\\n  dhcp4: true\\n';;
-    "get ethernets.nic0.match.macaddress") echo '"52:54:00:00:00:02"';;
+    "get ethernets.nic0.addresses") printf -- '- "192.0.2.7/24"\\n- "2001:db8::7/64"\\n- "2001:db8::8/64":\\n    label: "x"\\n';;
+    "get ethernets.nic0.mtu") echo 1400;;
+    "get ethernets.nic0.dhcp6") echo true;;
+    "get ethernets.nic0.dhcp4") echo true;;
     "get "*) echo null;;
-    "set "*) echo 'network: {}' >/etc/netplan/50-cloud-init.yaml;;
     esac`;
+  const matching = (key: string, value: string) =>
+    NETPLAN.replace("case", `case "$*" in "get ethernets.nic0.${key}") echo '"${value}"'; exit;; esac; case`);
 
-  it("takes the NIC out of the other files and writes one of its own", async () => {
-    const guest = await systemdGuest({ "systemd-networkd": "rests" });
-    await guest.program("netplan", NETPLAN);
+  async function netplanGuest(netplan: string): Promise<GuestRoot> {
+    const guest = await systemdGuest({ "systemd-networkd": "runs" });
+    await guest.program("netplan", netplan);
     await guest.write("/etc/netplan/50-cloud-init.yaml", CLOUD);
-    await guest.insert(payload(FOUR));
+    return guest;
+  }
 
-    expect((await guest.boot()).said).toContain("by netplan");
-    expect((await guest.calls()).filter((call) => !call.startsWith("netplan get"))).toEqual([
-      "netplan set ethernets.nic0=null",
-      "netplan generate",
-    ]);
-    expect(await guest.read("/etc/netplan/90-vcs-net-reconfig.yaml")).toBe(
-      `# Made by vcs-net-reconfig from the CD-ROM of the cluster's agent
+  it.each([
+    ["its MAC address", "match.macaddress", "52:54:00:00:00:02"],
+    ["a pattern", "match.name", "et*"],
+    ["the name it gives", "set-name", "eth0"],
+  ])(
+    "writes a definition before the NIC's own, which is known by %s, and leaves that as it is",
+    async (_, key, value) => {
+      const guest = await netplanGuest(matching(key, value));
+      await guest.insert(payload(FOUR));
+
+      expect((await guest.boot()).said).toContain("by netplan");
+      expect((await guest.calls()).filter((call) => !call.startsWith("netplan get"))).toEqual([
+        "netplan generate",
+        "netplan apply",
+      ]);
+      expect(await guest.read("/etc/netplan/50-cloud-init.yaml")).toBe(CLOUD);
+      expect(await guest.read("/etc/netplan/90-vcs-net-reconfig.yaml")).toBe(
+        `# Made by vcs-net-reconfig from the CD-ROM of the cluster's agent
 network:
   version: 2
   ethernets:
-    "eth0":
-      addresses: ["10.1.2.3/24"]
+    "00-vcs-net-reconfig":
+      match: {name: "eth0"}
+      addresses: ["10.1.2.3/24", "2001:db8::7/64", "2001:db8::8/64"]
+      mtu: 1400
+      dhcp6: true
       routes: [{to: "0.0.0.0/0", via: "10.1.2.1"}]
       nameservers:
         addresses: ["10.1.2.53", "2001:db8::53"]
         search: ["site-a.example.com", "example.com"]
 `,
+      );
+    },
+  );
+
+  it("takes nothing from definitions of other NICs", async () => {
+    const guest = await netplanGuest(NETPLAN);
+    await guest.insert(payload(SIX));
+    await guest.boot();
+
+    expect(await guest.read("/etc/netplan/90-vcs-net-reconfig.yaml")).toContain(
+      `      match: {name: "eth0"}
+      addresses: ["2001:db8:1::3/64"]
+      routes: [{to: "::/0", via: "fe80::1"}]
+`,
     );
   });
 
-  it("puts all files back when netplan does not take them", async () => {
-    const guest = await systemdGuest({ "systemd-networkd": "runs" });
-    await guest.program("netplan", `case "$1" in generate) exit 1;; esac\n${NETPLAN}`);
-    await guest.write("/etc/netplan/50-cloud-init.yaml", CLOUD);
+  it("takes its file away when netplan does not take it", async () => {
+    const guest = await netplanGuest(`case "$1" in generate) exit 1;; esac\n${NETPLAN}`);
     await guest.insert(payload(SIX));
 
     expect((await guest.boot()).code).toBe(1);
     expect(await guest.read("/etc/netplan/50-cloud-init.yaml")).toBe(CLOUD);
     expect(await guest.read("/etc/netplan/90-vcs-net-reconfig.yaml")).toBeUndefined();
     expect((await guest.calls()).at(-1)).toBe("netplan apply");
+  });
+
+  it("leaves a NIC to the NetworkManager that does what netplan says", async () => {
+    const guest = await systemdGuest({ NetworkManager: "rests" });
+    await guest.program("netplan", NETPLAN);
+    await guest.program("nmcli", "exit 8");
+    await guest.write("/etc/netplan/01-all.yaml", "network:\n  renderer: NetworkManager\n");
+    await guest.insert(payload(FOUR));
+
+    expect((await guest.boot()).said).toContain("NetworkManager has eth0 and does not run yet");
   });
 });
 
@@ -267,8 +320,9 @@ DOMAIN="site-a.example.com example.com"
     const written = await guest.read("/etc/sysconfig/network-scripts/ifcfg-eth0");
     expect(written).toContain("IPADDR=192.0.2.7\nNETMASK=255.255.255.0\nGATEWAY=192.0.2.1\n");
     expect(written).toContain(
-      "IPV6INIT=yes\nIPV6_AUTOCONF=no\nIPV6ADDR=2001:db8:1::3/64\nIPV6_DEFAULTGW=fe80::1\n",
+      "IPV6INIT=yes\nIPV6_AUTOCONF=no\nIPV6ADDR=2001:db8:1::3/64\nIPV6_DEFAULTGW=fe80::1%eth0\n",
     );
+    expect(written).toContain("BOOTPROTO=dhcp\n");
     expect(await guest.calls()).toEqual(["ifdown eth0", "ifup eth0"]);
   });
 });

@@ -1,8 +1,10 @@
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { NetworkSetting } from "../../src/dr-network.ts";
 import { payloadFileOf } from "../../src/payload-file.ts";
 import { addNic, type GuestRoot, makeGuestRoot, SHELLS, type Shell } from "../support/guest-root.ts";
+import { run } from "../support/lab/run.ts";
+import { containing } from "../support/matching.ts";
+import { sealed } from "../support/payload-disc.ts";
 
 const SETTING: NetworkSetting = {
   address: "10.1.2.3",
@@ -16,11 +18,6 @@ const SETTING: NetworkSetting = {
 function payload(changes: Partial<NetworkSetting> = {}): string {
   const origin = { resource: "web1_res", guest: "web1", site: "north" };
   return payloadFileOf({ ...SETTING, ...changes }, origin).content;
-}
-
-/** A whole payload of lines that the daemon would never write. */
-function sealed(body: string): string {
-  return `${body}sha256=${createHash("sha256").update(body).digest("hex")}\n`;
 }
 
 const HOSTILE = [
@@ -75,7 +72,8 @@ iface lo inet loopback
 
 allow-hotplug eth0
 iface eth0 inet static
-    address 10.1.2.3/24
+    address 10.1.2.3
+    netmask 255.255.255.0
     gateway 10.1.2.1
     dns-nameservers 10.1.2.53 10.1.2.54
     dns-search site-a.example.com example.com
@@ -105,7 +103,9 @@ iface eth1 inet static
     await guest.insert(payload({ address: "10.1.2.4" }));
     await guest.boot();
 
-    expect(await guest.read("/etc/network/interfaces")).toContain("address 10.1.2.4/24");
+    expect(await guest.read("/etc/network/interfaces")).toContain(
+      "address 10.1.2.4\n    netmask 255.255.255.0\n",
+    );
   });
 
   it("does nothing and says nothing without a CD-ROM of ours", async () => {
@@ -116,6 +116,32 @@ iface eth1 inet static
     expect(await guest.boot()).toEqual({ code: 0, said: "" });
 
     expect(await guest.files()).toEqual(before);
+  });
+
+  it("waits for udev, and for a drive that the kernel has found and not yet made a CD-ROM of", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(payload());
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/late")]);
+    await guest.write("/sys/class/ata_device/dev2.1/class", "atapi\n");
+    const steps =
+      "[ -e /busy ] || { : >/busy; exit 1; }; [ -e /seen ] || { : >/seen; exit 0; }; mv /late /dev/sr0";
+    await guest.program("udevadm", steps);
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+  });
+
+  it("says so when it is stopped, and leaves the guest as it was", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(payload());
+    await guest.write("/run/network/ifstate", "eth0=eth0\n");
+    await guest.program("ifdown", "kill -TERM $PPID");
+    const { "/etc/network/interfaces": interfaces } = await guest.files();
+
+    const { code, said } = await guest.boot();
+
+    expect(code).toBe(1);
+    expect(said).toContain("error: it was stopped before its end");
+    expect(await guest.read("/etc/network/interfaces")).toBe(interfaces);
   });
 
   it("takes the payload from a CD-ROM without a name, which RHEV-M 3.1 makes, and ignores another such one", async () => {
@@ -139,8 +165,22 @@ iface eth1 inet static
     ["of another version", sealed("vcsnet=2\naddress=10.1.2.3\n"), "it is of version 2"],
     ["with an unknown key", sealed("vcsnet=1\nPATH=x\n"), "it has an unknown key"],
     ["with two addresses", sealed("vcsnet=1\naddress=10.1.2.3\naddress=10.1.2.4\n"), "the key address twice"],
+    ["with two guests", sealed("vcsnet=1\nguest=web1\nguest=web2\n"), "the key guest twice"],
     ["without an address", sealed("vcsnet=1\nprefix=24\n"), "address is no address"],
     ["with a bad address", sealed("vcsnet=1\naddress=10.1.2.300\nprefix=24\n"), "address is no address"],
+    ["with the bad address 1:2:3", sealed("vcsnet=1\naddress=1:2:3\nprefix=64\n"), "address is no address"],
+    [
+      "with the bad address 12345::1",
+      sealed("vcsnet=1\naddress=12345::1\nprefix=64\n"),
+      "address is no address",
+    ],
+    [
+      "with the bad address 1:2:3:4:5:6:7:8:9",
+      sealed("vcsnet=1\naddress=1:2:3:4:5:6:7:8:9\nprefix=64\n"),
+      "address is no address",
+    ],
+    ["with the bad address :1::2", sealed("vcsnet=1\naddress=:1::2\nprefix=64\n"), "address is no address"],
+    ["with the bad address 1::2:", sealed("vcsnet=1\naddress=1::2:\nprefix=64\n"), "address is no address"],
     [
       "with a bad prefix",
       sealed("vcsnet=1\naddress=10.1.2.3\nprefix=33\n"),
@@ -208,7 +248,7 @@ iface eth1 inet static
     expect(await guest.read("/var/lib/vcs-net-reconfig/applied")).toBeUndefined();
     await guest.program("ifup");
     expect((await guest.boot()).code).toBe(0);
-    expect(await guest.read("/etc/network/interfaces")).toContain("address 10.1.2.3/24");
+    expect(await guest.read("/etc/network/interfaces")).toContain("address 10.1.2.3\n");
   });
 
   it("puts back what a run left that was cut off", async () => {
@@ -220,6 +260,21 @@ iface eth1 inet static
 
     expect((await guest.boot()).said).toContain("an earlier run was cut off: what was before is put back");
     expect(await guest.read("/etc/network/interfaces")).toBe(INTERFACES);
+  });
+
+  it("is held up by a run that goes on, and not by what one left that was killed", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(payload());
+    await guest.write("/run/vcs-net-reconfig/pid", "77\n");
+    await guest.write("/proc/77/cmdline", "/bin/sh\0/usr/sbin/vcs-net-reconfig\0");
+    expect(await guest.boot()).toMatchObject({
+      code: 1,
+      said: containing("it runs already, as process 77"),
+    });
+    await guest.write("/proc/77/cmdline", "/bin/login\0");
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+    expect(await guest.read("/run/vcs-net-reconfig/pid")).toBeUndefined();
   });
 
   it("takes the NIC that is named, else the first plain one", async () => {

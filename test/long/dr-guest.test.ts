@@ -55,22 +55,20 @@ function expectNetwork(said: string, { address, gateway, dns, search }: SiteNetw
 }
 
 describe("a Debian guest with DROpts", () => {
-  it("has the network of the site where it starts, by ifupdown", { timeout: 2 * BOOT_MS }, async () => {
-    const log = await makeGuest("ifupdown");
-    const north = await bootAt("ifupdown", NORTH, log);
-    expectNetwork(north, NORTH);
-    expect(north).toContain("eth0 gets 10.1.2.3/24 by ifupdown");
+  it.each(["ifupdown", "networkd"] as const)(
+    "has the network of the site where it starts, and the other site's after a failover, by %s",
+    { timeout: 2 * BOOT_MS },
+    async (manager) => {
+      const log = await makeGuest(manager);
+      const north = await bootAt(manager, NORTH, log);
+      expectNetwork(north, NORTH);
+      expect(north).toContain(`eth0 gets 10.1.2.3/24 by ${manager}`);
 
-    const south = await bootAt("ifupdown", SOUTH, log);
+      const south = await bootAt(manager, SOUTH, log);
 
-    expectNetwork(south, SOUTH);
-    expect(south).not.toContain("10.1.2.");
-  });
-
-  it("has the network of the site where it starts, by systemd-networkd", { timeout: BOOT_MS }, async () => {
-    const said = await bootAt("networkd", SOUTH, await makeGuest("networkd"));
-
-    expectNetwork(said, SOUTH);
-    expect(said).toContain("eth0 gets 10.9.2.3/24 by networkd");
-  });
+      expectNetwork(south, SOUTH);
+      expect(south).toContain(`eth0 gets 10.9.2.3/24 by ${manager}`);
+      expect(south).not.toContain("10.1.2.");
+    },
+  );
 });

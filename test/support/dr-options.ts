@@ -1,6 +1,8 @@
-/** Values of DROpts for a guest: one site's, IPv4. */
+/** Values of DROpts for a guest: one site's. */
 export interface SiteNetwork {
   readonly address: string;
+  /** default: 255.255.255.0 */
+  readonly netmask?: string;
   readonly gateway: string;
   readonly dns: string;
   readonly search: string;
@@ -19,13 +21,22 @@ export const SOUTH: SiteNetwork = {
   search: "south.example.com",
 };
 
+/** IPv6, by a link-local gateway, with several servers and domains. */
+export const EAST: SiteNetwork = {
+  address: "2001:db8:1::3",
+  netmask: "64",
+  gateway: "fe80::1",
+  dns: "2001:db8:1::53 10.1.2.53",
+  search: "east.example.com example.com",
+};
+
 /** DROpts as the framework passes it; undefined: switched off. */
 export function drOptions(site: SiteNetwork | undefined): readonly string[] {
-  const { address, gateway, dns, search } = site ?? NORTH;
+  const { address, netmask = "255.255.255.0", gateway, dns, search } = site ?? NORTH;
   const values = {
     ConfigureNetwork: site === undefined ? "0" : "1",
     IPAddress: address,
-    Netmask: "255.255.255.0",
+    Netmask: netmask,
     Gateway: gateway,
     DNSServers: dns,
     DNSSearchPath: search,

@@ -38,7 +38,7 @@ type Recorded = (typeof RECORDED)[number];
 
 /** What a minimal guest has beside its shell. */
 const APPLETS =
-  "sh [ cat chmod cmp cp cut dd echo grep id ls mkdir mv printf rm sed sha256sum test tr wc".split(" ");
+  "sh [ cat chmod cmp cp cut dd echo grep id ls mkdir mv printf rm sed sha256sum sleep test tr wc".split(" ");
 
 /** What every run calls, whatever the guest. */
 const USUAL = /^(?:mount|umount|sync|udevadm|systemctl is-)/;
@@ -47,6 +47,8 @@ const USUAL = /^(?:mount|umount|sync|udevadm|systemctl is-)/;
 export interface GuestRoot {
   /** Makes one of the recorded programs known to the guest: lines of a POSIX shell, for what it answers. */
   readonly program: (name: Recorded, script?: string) => Promise<void>;
+  /** Where a path of the guest is. */
+  readonly path: (path: string) => string;
   readonly write: (path: string, text: string) => Promise<void>;
   /** undefined where there is no such file */
   readonly read: (path: string) => Promise<string | undefined>;
@@ -83,6 +85,7 @@ export async function makeGuestRoot(shell: Shell): Promise<GuestRoot> {
   await program("umount", 'rm -f "$1/vcsnet.conf"');
   return {
     program,
+    path: inside,
     write,
     read,
     files: () => filesBelow(root, ["etc", "var"]),

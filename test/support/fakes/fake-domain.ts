@@ -114,8 +114,8 @@ export class FakeDomain {
   password: string | undefined;
   /** Its disks, in XML; running and defined are the same. */
   readonly disks: string[] = [];
-  /** It lets no medium out of a drive. */
-  holdsMedia = false;
+  /** Whether it lets a medium out of a drive. */
+  locksMedia: "no" | "unless forced" | "always" = "no";
   /** What a start fails with while set. */
   startFailure: string | undefined;
 
@@ -142,8 +142,9 @@ export class FakeDomain {
     this.disks.splice(0, this.disks.length, ...others);
   }
 
-  update(disk: string): void {
-    if (this.holdsMedia) throw invalid("updateDevice", "cannot change media: Device 'ide0-1-1' is locked");
+  update(disk: string, isForced: boolean): void {
+    if (this.locksMedia === "always" || (this.locksMedia === "unless forced" && !isForced))
+      throw invalid("updateDevice", "cannot change media: Device 'ide0-1-1' is locked");
     this.disks.splice(
       this.disks.findIndex((one) => targetOf(one) === targetOf(disk)),
       1,

@@ -8,6 +8,7 @@ import type {
   Limits,
 } from "../../../src/kvm/hypervisor.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
+import { DEVICE_MODIFY } from "../../../src/libvirt/flags.ts";
 import type { MigrationAsked } from "./fake-domain.ts";
 import { jobStatistics } from "./fake-job.ts";
 import type { FakeLibvirtd } from "./fake-libvirtd.ts";
@@ -115,8 +116,9 @@ export class FakeHypervisor implements Hypervisor {
     return this.#call("detachDevice", options, () => this.#libvirtd.of(uuid).detach(xml));
   }
 
-  updateDevice(uuid: string, xml: string, _flags: number, options?: Limits): Promise<void> {
-    return this.#call("updateDevice", options, () => this.#libvirtd.of(uuid).update(xml));
+  updateDevice(uuid: string, xml: string, flags: number, options?: Limits): Promise<void> {
+    const isForced = (flags & DEVICE_MODIFY.FORCE) !== 0;
+    return this.#call("updateDevice", options, () => this.#libvirtd.of(uuid).update(xml, isForced));
   }
 
   migratePerform3Params(uuid: string, migration: MigrationAsked, options?: Limits): Promise<unknown> {

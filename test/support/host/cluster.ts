@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { ClusterStates } from "../engine/cluster-states.ts";
 import type { EngineOptions } from "../engine/engine.ts";
 import { type Lab, type LabOptions, makeLab } from "../lab/lab.ts";
+import type { LogLine } from "./daemon-process.ts";
 import { Host } from "./host.ts";
 
 /** How a cluster differs from a plain one. */
 export interface ClusterOptions extends LabOptions {
   /** More lines of the daemon's configuration on that system. */
   readonly configuration?: (system: string) => string;
+  /** Gets every line of every daemon's log. */
+  readonly onLine?: (line: LogLine) => void;
 }
 
 /**
@@ -68,7 +71,7 @@ export class Cluster {
 /** A cluster whose libvirtds run and whose daemons are configured, but not started. Needs root. */
 export async function makeCluster(
   systems: readonly string[],
-  { configuration, ...options }: ClusterOptions = {},
+  { configuration, onLine, ...options }: ClusterOptions = {},
 ): Promise<Cluster> {
   const lab = await makeLab(systems, options);
   const hosts = new Map<string, Host>();
@@ -77,7 +80,7 @@ export async function makeCluster(
     const folder = join(lab.folder, `${system}.agent`);
     await mkdir(folder);
     const place = { system, systems, command: () => machine.command };
-    const host = new Host(folder, machine.libvirtd, undefined, place);
+    const host = new Host(folder, machine.libvirtd, onLine, place);
     await host.install(configuration?.(system) ?? "");
     hosts.set(system, host);
   }

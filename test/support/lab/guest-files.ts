@@ -11,6 +11,8 @@ export interface GuestFiles {
   initrd: string;
   /** The same with the real qemu-guest-agent. */
   initrdAgent: string;
+  /** Modules for a NIC and a CD-ROM, to be put behind `initrd`: see network-guest.ts. */
+  initrdNet: string;
   /** A disk of 512 bytes for guests of kind `sector`. */
   bootSector: string;
   accel: Accelerator;
@@ -31,6 +33,7 @@ export async function guestFiles(): Promise<GuestFiles> {
     kernel: join(folder, "vmlinuz"),
     initrd: join(folder, "initrd.img"),
     initrdAgent: join(folder, "initrd-ga.img"),
+    initrdNet: join(folder, "net.cpio.gz"),
     bootSector: join(folder, "boot.img"),
     accel: accel === "kvm" ? "kvm" : "tcg",
   };

@@ -129,6 +129,8 @@ export interface Vm extends Named {
   /** How many of the next migrations fail. */
   failingMigrations: number;
   payload: Payload | undefined;
+  /** Host name that cloud-init or sysprep give it at its first run; undefined: neither is configured. */
+  initialHostName: string | undefined;
   /** What the guest found in its drive at its last start. */
   insertedPayload: Payload | undefined;
   stopReason: string;

@@ -40,6 +40,7 @@ function version3(view: View, vm: Vm, href: string): XmlNode[] {
     reference(view, "clusters", vm.clusterId),
     leaf("origin", "rhev"),
     leaf("stateless", vm.isStateless),
+    ...initializationOf(view, vm),
     ...payloadsOf(view, vm),
     ...placementOf(view, vm),
     group("memory_policy", [leaf("guaranteed", MEMORY_BYTES)]),
@@ -64,6 +65,7 @@ function version4(view: View, vm: Vm, href: string): XmlNode[] {
     leaf("memory", MEMORY_BYTES),
     leaf("origin", "ovirt"),
     group("os", [group("boot", [group("devices", [leaf("device", "hd")])]), leaf("type", "other")]),
+    ...initializationOf(view, vm),
     ...payloadsOf(view, vm),
     ...placementOf(view, vm),
     leaf("stateless", vm.isStateless),
@@ -95,6 +97,18 @@ function placementOf(view: View, vm: Vm): XmlNode[] {
   const hosts = vm.allowedHostIds.map((id) => reference(view, "hosts", id));
   const allowed = view.version === 3 ? hosts.slice(0, 1) : [group("hosts", hosts)];
   return [group("placement_policy", [leaf("affinity", vm.affinity), ...(hosts.length === 0 ? [] : allowed)])];
+}
+
+/** In version 4 it holds the whole configuration too, for any VM. Source: recorded answers of 4.3. */
+function initializationOf(view: View, { initialHostName }: Vm): XmlNode[] {
+  if (!view.hasAllContent) return [];
+  const configuration = group("configuration", [leaf("data", "<ovf/>"), leaf("type", "ovf")]);
+  const own =
+    initialHostName === undefined
+      ? []
+      : [leaf("host_name", initialHostName), leaf("regenerate_ssh_keys", false)];
+  const content = view.version === 4 ? [configuration, ...own] : own;
+  return content.length === 0 ? [] : [group("initialization", content)];
 }
 
 function payloadsOf(view: View, vm: Vm): XmlNode[] {

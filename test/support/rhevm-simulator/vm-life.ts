@@ -10,7 +10,7 @@ export interface StartOptions {
   readonly by: Actor;
   /** It stays paused once it is there. */
   readonly isPaused: boolean;
-  /** Cloud-init takes the place of a CD-ROM with a payload. */
+  /** Cloud-init takes the place of a CD-ROM with a payload; a VM that has it configured gets it at its first run. */
   readonly hasInitialization: boolean;
 }
 
@@ -19,8 +19,9 @@ export function launch(site: Inventory, vm: Vm, options: StartOptions): void {
   const { host, by, isPaused } = options;
   const { launchMs, bootMs } = site.delays;
   const subjects = { vm: vm.id, host: host.id };
+  const isFirst = vm.starts === 0 && vm.initialHostName !== undefined;
   vm.starts += 1;
-  vm.insertedPayload = insertedAt(vm.payload, options.hasInitialization);
+  vm.insertedPayload = insertedAt(vm.payload, options.hasInitialization || isFirst);
   vm.stopReason = "";
   site.moveVm(vm, "wait_for_launch", host.id);
   if (host.isAlive) vm.aliveOn.add(host.id);

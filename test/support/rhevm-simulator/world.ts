@@ -96,6 +96,7 @@ export class World extends Inventory {
       startFailure: undefined,
       failingMigrations: 0,
       payload: undefined,
+      initialHostName: undefined,
       insertedPayload: undefined,
       stopReason: "",
       lastEnd: undefined,

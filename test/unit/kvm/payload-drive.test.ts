@@ -69,7 +69,7 @@ describe("drive with the payload", () => {
       <address type='drive' controller='0' bus='1' target='0' unit='1'/>
     </disk>`);
     expect(withMedium({ xml: empty, source: undefined }, "/a&b.iso")).toContain(
-      "<source file='/a&#38;b.iso'/><target dev='hdd' bus='ide'/>",
+      "<source file='/a&#38;b.iso' startupPolicy='optional'/><target dev='hdd' bus='ide'/>",
     );
   });
 

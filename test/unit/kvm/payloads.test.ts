@@ -157,7 +157,7 @@ describe("migration of a guest with a payload", () => {
   it("puts the medium back into a guest that stayed", async () => {
     await migrate("stayed", () => undefined);
 
-    expect(domain.disks.at(-1)).toContain(`<source file='${folder}/web1.iso'/>`);
+    expect(domain.disks.at(-1)).toContain(`<source file='${folder}/web1.iso' startupPolicy='optional'/>`);
   });
 
   it("leaves a guest alone whose end is in doubt", async () => {
@@ -166,12 +166,23 @@ describe("migration of a guest with a payload", () => {
     expect(isEmpty()).toBe(true);
   });
 
-  it("is refused while the guest holds the medium", async () => {
-    domain.holdsMedia = true;
+  it("takes the medium from a guest that has locked its drive", async () => {
+    domain.locksMedia = "unless forced";
+    const seen: boolean[] = [];
+    await migrate("moved", () => seen.push(isEmpty()));
+
+    expect(seen).toEqual([true]);
+    expect(log.messages("info").at(-1)).toBe("CD-ROM with network settings is ejected by force");
+  });
+
+  it("is refused where the medium cannot be ejected at all", async () => {
+    domain.locksMedia = "always";
     const asked: string[] = [];
 
     expect(await errorOf(migrate("moved", () => asked.push("migration")))).toMatchObject({
-      message: containing("cannot be ejected, unmount it in the guest"),
+      message: containing(
+        "guest web1 is not migrated: its CD-ROM with the network settings cannot be ejected",
+      ),
     });
     expect(asked).toEqual([]);
   });
