@@ -76,10 +76,7 @@ export class Machine {
     const namespace = this.#namespace;
     this.#firstPid = await until(
       "the machine boots",
-      async () => {
-        if (!namespace.isAlive(pid)) return -1;
-        return await firstProcess(nspawn);
-      },
+      async () => (namespace.isAlive(pid) ? firstProcess(nspawn) : -1),
       BOOT_LIMIT_MS,
     );
     if (this.#firstPid === -1) throw new Error(`the machine does not boot: see ${this.#folder}/log`);
