@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { makeShortFolder } from "../lab/libvirtd-folder.ts";
 import { type Namespace, openNamespace } from "../lab/namespace.ts";
@@ -41,7 +41,7 @@ export class Machine {
   #namespace: Namespace | undefined;
   #firstPid = 0;
 
-  /** Use makeMachine(). */
+  /** Use makeMachine(). @param folder one of makeMachineFolder() */
   constructor(folder: string, bound: Bound) {
     this.#folder = folder;
     this.#bound = bound;
@@ -63,6 +63,11 @@ export class Machine {
     const file = join(this.#firstPid === 0 ? this.files : this.root, path);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text, { mode });
+  }
+
+  /** A file of the machine while it is on; links to absolute paths lead to our own files. */
+  read(path: string): Promise<string> {
+    return readFile(join(this.root, path), "utf8");
   }
 
   /** Boots and waits until systemd has started everything. What was written before a power-off is still there. */
@@ -143,10 +148,14 @@ export class Machine {
 
 /** A machine that is off, with the read-only folders that it will see. Needs root; stop() removes it. */
 export async function makeMachine(bound: Bound = {}): Promise<Machine> {
+  return new Machine(await makeMachineFolder(), bound);
+}
+
+/** The folder that a machine is made of. */
+export async function makeMachineFolder(): Promise<string> {
   const folder = await makeShortFolder("vkm-");
-  const machine = new Machine(folder, bound);
-  await mkdir(machine.files);
-  return machine;
+  await mkdir(join(folder, "files"));
+  return folder;
 }
 
 /** A child of nspawn that is not in its pid namespace: before, there are children that only prepare. */
