@@ -18,12 +18,13 @@ engine: { hares: /usr/local/sbin/hares, system: machine }
 rhev: { passwordCredential: rhevm, caFile: /srv/rhevm-ca.pem, host: host1 }
 `;
 
-/** Says what it was asked, what it may do, and that it can have something done outside of the sandbox. */
+/** Says what it was asked, what it may do, that it can have something done outside of the sandbox, and that ssh runs. */
 const HARES = `#!/bin/sh
 {
   echo "hares $*"
   grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
   systemd-run --quiet --wait --pipe --collect grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
+  ssh -T -o BatchMode=yes -o ConnectTimeout=5 127.0.0.1 2>&1
   echo end
 } >>/var/log/hares
 `;
@@ -306,12 +307,13 @@ describe("the sandbox", () => {
       return text.endsWith("end\n") ? text : undefined;
     });
 
-    expect(said.split("\n").slice(0, 5)).toEqual([
+    expect(said.split("\n").slice(0, 6)).toEqual([
       "hares -probe vm1 -sys machine",
       "CapEff:\t000000000008002f",
       "NoNewPrivs:\t1",
       expect.stringMatching(/^CapEff:\t0+[1-9a-f]{7,}$/),
       "NoNewPrivs:\t0",
+      "ssh: connect to host 127.0.0.1 port 22: Connection refused",
     ]);
     await start("vm1", WEB1);
   });
