@@ -12,6 +12,7 @@ const patient = files([
   "heartbeat-excused",
   "shim-failures",
   "net-reconfig*",
+  "systemd",
   "migrate-post-copy-broken",
 ]);
 

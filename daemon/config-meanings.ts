@@ -101,7 +101,7 @@ export const KEY_MEANINGS = {
   "rhev.clusters":
     "Clusters of RHEV-M to the remote clusters of the engine (`haclus -state`) that their hosts form. DevScan asks the engine whether such a cluster is FAULTED before it isolates its SPM",
   "rhev.devScan.deviceCommand":
-    "Program (absolute path) and arguments that make all replicated devices of this cluster's guests writable, run before anything else of a scan, on the system where it was called. No shell sees it, and nothing but PATH and LC_ALL is in its environment. Exit code 0 says that all of them are writable. It may be run again at any time. Without it no devices are changed",
+    'Program (absolute path) and arguments that make all replicated devices of this cluster\'s guests writable, run before anything else of a scan, on the system where it was called. No shell sees it, and nothing but PATH and LC_ALL is in its environment. Exit code 0 says that all of them are writable. It may be run again at any time. Without it no devices are changed. It runs in the sandbox of the service, without devices: docs/vcs-setup.md, "The service", has the way out',
   "rhev.devScan.deviceCommandS":
     "After this long it is killed with all that it started, and the scan has failed",
   "rhev.devScan.spmWaitS": "How long the SPM role may take to come to a host of the local cluster",
