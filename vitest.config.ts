@@ -12,6 +12,8 @@ const patient = [
   "heartbeat-excused",
   "shim-failures",
   "net-reconfig*",
+  "packages",
+  "install-vcs",
 ].map((name) => `test/integration/${name}.test.ts`);
 
 /**

@@ -130,7 +130,11 @@ export async function makeVcsCluster(): Promise<{ cluster: VcsCluster; remove: (
   return { cluster, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-function runIn(env: Readonly<Record<string, string>>, program: string, args: readonly string[]): Promise<Said> {
+function runIn(
+  env: Readonly<Record<string, string>>,
+  program: string,
+  args: readonly string[],
+): Promise<Said> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env } });
     let stdout = "";
