@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import type { Logger } from "pino";
+import { inheritedSocket } from "../ipc/inherited-socket.ts";
 import { messageOf } from "../src/agent-error.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
@@ -9,7 +11,9 @@ import { createLogger } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
 import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
+import { Service } from "./service.ts";
 import { fixedKeysChanged } from "./settings.ts";
+import { systemdOf } from "./systemd.ts";
 import { packageVersion } from "./version.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
@@ -51,6 +55,7 @@ async function withConfig(command: RunCommand): Promise<number> {
 async function run(command: RunCommand, first: Config): Promise<number> {
   const inForce = { config: first };
   const log = createLogger(first.log.level);
+  const service = new Service(systemdOf(process.env, log), log);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
     try {
@@ -60,19 +65,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     }
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
-  process.on("SIGHUP", () => {
-    try {
-      const next = load(command);
-      const fixed = fixedKeysChanged(inForce.config, next);
-      if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
-      inForce.config = next;
-      log.level = next.log.level;
-      log.info({}, "configuration reloaded");
-    } catch (error) {
-      const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
-      log.error({ problems }, "configuration cannot be used, the one before stays in force");
-    }
-  });
+  process.on("SIGHUP", () => service.reload(() => reload(command, inForce, log)));
 
   try {
     const config = () => inForce.config;
@@ -82,11 +75,26 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       const { environmentOf } = kept;
       return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
     };
-    await runDaemon({ config, environments, log }, stop.signal);
+    const inherited = inheritedSocket(process.env);
+    await runDaemon({ config, environments, service, inherited, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
     return EXIT.failed;
+  }
+}
+
+function reload(command: RunCommand, inForce: { config: Config }, log: Logger): void {
+  try {
+    const next = load(command);
+    const fixed = fixedKeysChanged(inForce.config, next);
+    if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
+    inForce.config = next;
+    log.level = next.log.level;
+    log.info({}, "configuration reloaded");
+  } catch (error) {
+    const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
+    log.error({ problems }, "configuration cannot be used, the one before stays in force");
   }
 }
 

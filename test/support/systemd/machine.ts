@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { makeShortFolder } from "../lab/libvirtd-folder.ts";
 import { type Namespace, openNamespace } from "../lab/namespace.ts";
@@ -41,7 +41,7 @@ export class Machine {
   #namespace: Namespace | undefined;
   #firstPid = 0;
 
-  /** Use makeMachine(). */
+  /** Use makeMachine(). @param folder one of makeMachineFolder() */
   constructor(folder: string, bound: Bound) {
     this.#folder = folder;
     this.#bound = bound;
@@ -65,6 +65,11 @@ export class Machine {
     await writeFile(file, text, { mode });
   }
 
+  /** A file of the machine while it is on; links to absolute paths lead to our own files. */
+  read(path: string): Promise<string> {
+    return readFile(join(this.root, path), "utf8");
+  }
+
   /** Boots and waits until systemd has started everything. What was written before a power-off is still there. */
   async boot(): Promise<void> {
     if (this.#firstPid !== 0) throw new Error("the machine is on");
@@ -76,10 +81,7 @@ export class Machine {
     const namespace = this.#namespace;
     this.#firstPid = await until(
       "the machine boots",
-      async () => {
-        if (!namespace.isAlive(pid)) return -1;
-        return await firstProcess(nspawn);
-      },
+      async () => (namespace.isAlive(pid) ? firstProcess(nspawn) : -1),
       BOOT_LIMIT_MS,
     );
     if (this.#firstPid === -1) throw new Error(`the machine does not boot: see ${this.#folder}/log`);
@@ -146,10 +148,14 @@ export class Machine {
 
 /** A machine that is off, with the read-only folders that it will see. Needs root; stop() removes it. */
 export async function makeMachine(bound: Bound = {}): Promise<Machine> {
+  return new Machine(await makeMachineFolder(), bound);
+}
+
+/** The folder that a machine is made of. */
+export async function makeMachineFolder(): Promise<string> {
   const folder = await makeShortFolder("vkm-");
-  const machine = new Machine(folder, bound);
-  await mkdir(machine.files);
-  return machine;
+  await mkdir(join(folder, "files"));
+  return folder;
 }
 
 /** A child of nspawn that is not in its pid namespace: before, there are children that only prepare. */

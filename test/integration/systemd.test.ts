@@ -1,0 +1,362 @@
+import { dirname } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { guestFiles } from "../support/lab/guest-files.ts";
+import { guestXml } from "../support/lab/guest-xml.ts";
+import { until } from "../support/lab/until.ts";
+import { InstalledMachine, makeInstalledMachine, SERVICE, SOCKET } from "../support/systemd/installed.ts";
+
+/** Guests of the machine's own libvirtd run as its own user, under no supervision by labels or cgroups. */
+const QEMU_CONF = `dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+`;
+
+const CONFIGURATION = `log: { level: debug }
+engine: { hares: /usr/local/sbin/hares, system: machine }
+rhev: { passwordCredential: rhevm, caFile: /srv/rhevm-ca.pem, host: host1 }
+`;
+
+/** Says what it was asked, what it may do, and that it can have something done outside of the sandbox. */
+const HARES = `#!/bin/sh
+{
+  echo "hares $*"
+  grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
+  systemd-run --quiet --wait --pipe --collect grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
+  echo end
+} >>/var/log/hares
+`;
+
+const RHEVM = `[Service]
+ExecStart=/opt/vcs-kvmguest/node/bin/node /opt/vcs-kvmguest/dist/test/support/rhevm-simulator-main.js --port 8443 --password sesame --vms 1 --ca-out /srv/rhevm-ca.pem
+`;
+
+/** The credential of the example in the unit. */
+const CREDENTIAL = "[Service]\nLoadCredential=rhevm:/etc/vcskvmguestd/rhevm-password\n";
+
+const WEB1 = ["GuestName", "1", "web1"];
+
+const RHEVM_INFO = ["URL", "https://localhost:8443", "User", "admin@internal", "Cluster", "Default"];
+
+/** What writes one line each into the same file when it ends. */
+const ENDS = (who: string) => `/bin/sh -c 'echo "${who} ended" >>/var/log/order'`;
+
+/** As the engine does at a host's shutdown: it ends its guests by their agent. */
+const ENGINE = `[Unit]
+Description=Engine
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'echo "engine starts, agent is $(systemctl is-active vcskvmguestd)" >>/var/log/order'
+ExecStop=/usr/local/sbin/stop-engine
+`;
+
+const STOP_ENGINE = `#!/bin/sh
+cd /opt/vcs-kvmguest/bin/KVMGuest
+before=$(virsh domstate web1 | head -1)
+./clean vm1 GuestName 1 web1 CleanReason 1 0
+echo "engine cleans a guest that is $before: $?" >>/var/log/order
+${ENDS("engine")}
+`;
+
+/** In place of a guest's scope, with libvirt's own ordering. Source: libvirt, virSystemdCreateMachine. */
+const SCOPE = `[Unit]
+After=libvirtd.service virtqemud.service
+Before=virt-guest-shutdown.target
+[Service]
+Slice=machine.slice
+ExecStart=/bin/sleep infinity
+ExecStopPost=${ENDS("guest")}
+`;
+
+const VIRTQEMUD = `[Service]
+ExecStart=/bin/sleep infinity
+ExecStopPost=${ENDS("virtqemud")}
+`;
+
+let machine: InstalledMachine;
+
+beforeAll(async () => {
+  const files = await guestFiles();
+  const folder = dirname(files.bootSector);
+  machine = await makeInstalledMachine(CONFIGURATION, { [folder]: folder });
+  const units: Readonly<Record<string, string>> = {
+    "vcs.service": ENGINE,
+    "rhevm.service": RHEVM,
+    "guest-scope.service": SCOPE,
+    "virtqemud.service": VIRTQEMUD,
+    "vcskvmguestd.service.d/order.conf": `[Service]\nExecStopPost=${ENDS("agent")}\n`,
+    "libvirtd.service.d/order.conf": `[Service]\nExecStopPost=${ENDS("libvirtd")}\n`,
+    "vcskvmguestd.service.d/password.conf": CREDENTIAL,
+  };
+  for (const [name, text] of Object.entries(units)) await machine.write(`/etc/systemd/system/${name}`, text);
+  await machine.write("/etc/libvirt/qemu.conf", QEMU_CONF);
+  await machine.write("/usr/local/sbin/hares", HARES, 0o755);
+  await machine.write("/usr/local/sbin/stop-engine", STOP_ENGINE, 0o755);
+  await machine.write("/etc/vcskvmguestd/rhevm-password", "sesame\n", 0o600);
+  await machine.write("/srv/guests/.keep", "");
+  for (const name of ["web1", "web2"])
+    await machine.write(`/root/${name}.xml`, guestXml({ name, kind: "sector", files }));
+  await machine.enable("vcs.service", "virtqemud.service", "guest-scope.service", "rhevm.service");
+  await machine.boot();
+  await machine.virsh("define", "/root/web1.xml");
+  await machine.shim("open", "vm1", ...WEB1);
+  await start("vm1", WEB1);
+});
+
+afterAll(() => machine.stop());
+
+/** Brings a guest up as the engine does. */
+async function start(resource: string, attributes: readonly string[]): Promise<void> {
+  await machine.shim("online", resource, ...attributes);
+  await until(
+    "the guest is online",
+    async () => (await machine.shim("monitor", resource, ...attributes)) === 110,
+  );
+}
+
+function monitor(): Promise<number> {
+  return machine.shim("monitor", "vm1", ...WEB1);
+}
+
+/** Waits until `systemctl status` shows this. */
+function status(text: string | RegExp): Promise<string> {
+  return until(`the status shows ${String(text)}`, async () => {
+    const now = await machine.property(SERVICE, "StatusText");
+    return now.match(text) === null ? undefined : now;
+  });
+}
+
+describe("the daemon under systemd", () => {
+  it("is ready without libvirt, and the status tells when it is connected", async () => {
+    await machine.systemctl(
+      "stop",
+      "libvirtd.service",
+      "libvirtd.socket",
+      "libvirtd-ro.socket",
+      "libvirtd-admin.socket",
+    );
+    await status("1 resource; libvirt lost: ");
+
+    await machine.systemctl("restart", SERVICE);
+    expect(await machine.property(SERVICE, "ActiveState")).toBe("active");
+    await status(/^1 resource; libvirt (not connected|lost: )/);
+
+    await machine.systemctl("start", "libvirtd.socket", "libvirtd.service");
+    await status("1 resource; libvirt connected");
+  });
+
+  it("is stopped and restarted without touching a guest", async () => {
+    const emulator = await machine.emulator("web1");
+
+    await machine.systemctl("restart", SERVICE);
+
+    expect(await machine.emulator("web1")).toBe(emulator);
+    expect(await monitor()).toBe(110);
+  });
+
+  it("is started by a shim that comes while it is away", async () => {
+    await machine.systemctl("stop", SERVICE);
+    expect(await machine.property(SERVICE, "ActiveState")).toBe("inactive");
+
+    expect(await monitor()).toBe(110);
+
+    expect(await machine.property(SERVICE, "ActiveState")).toBe("active");
+  });
+
+  it("is started by open, with its socket, where neither is there", async () => {
+    await machine.systemctl("stop", SOCKET, SERVICE);
+    expect(await monitor()).toBe(99);
+
+    expect(await machine.shim("open", "vm1", ...WEB1)).toBe(0);
+
+    expect(await machine.property(SERVICE, "ActiveState")).toBe("active");
+    expect(await machine.property(SOCKET, "ActiveState")).toBe("active");
+    expect(await monitor()).toBe(110);
+  });
+
+  it("takes a new configuration at a reload", async () => {
+    const pid = await machine.property(SERVICE, "MainPID");
+
+    await machine.write("/etc/vcskvmguestd/config.yaml", `${CONFIGURATION}monitorIntervalS: 4\n`);
+    await machine.systemctl("reload", SERVICE);
+
+    await until("it is reloaded", async () =>
+      (await machine.journal(SERVICE)).includes("configuration reloaded"),
+    );
+    await until(
+      "it is active again",
+      async () => (await machine.property(SERVICE, "ActiveState")) === "active",
+    );
+    expect(await machine.property(SERVICE, "MainPID")).toBe(pid);
+  });
+
+  it("is not served twice", async () => {
+    const words =
+      "/opt/vcs-kvmguest/node/bin/node /opt/vcs-kvmguest/dist/daemon/main.js || echo ended with $?";
+
+    const { stdout } = await machine.exec("sh", ["-c", words]);
+
+    expect(stdout).toContain("another process holds /run/vcskvmguestd/agent.sock.lock");
+    expect(stdout).toContain("ended with 1");
+    expect(await monitor()).toBe(110);
+  });
+});
+
+describe("the watchdog", () => {
+  it("kills a daemon that stands still, and another one finds the guest running", async () => {
+    await withWatchdog(async () => {
+      const emulator = await machine.emulator("web1");
+      const pid = await machine.property(SERVICE, "MainPID");
+
+      await machine.exec("kill", ["-STOP", pid]);
+
+      await until("it is started again", async () => (await machine.property(SERVICE, "NRestarts")) === "1");
+      await until("it is ready", async () => (await machine.property(SERVICE, "ActiveState")) === "active");
+      expect(await machine.journal(SERVICE)).toContain("Watchdog timeout (limit 2s)!");
+      expect(await machine.emulator("web1")).toBe(emulator);
+      expect(await monitor()).toBe(110);
+    });
+  });
+
+  it("leaves a daemon alone that waits for a libvirtd which hangs, also when systemd is replaced", async () => {
+    await withWatchdog(async () => {
+      const libvirtd = await machine.property("libvirtd.service", "MainPID");
+      const pid = await machine.property(SERVICE, "MainPID");
+      await machine.exec("kill", ["-STOP", libvirtd]);
+      await machine.systemctl("daemon-reexec");
+
+      const from = await pingedAt();
+      await until("it has told for twice the limit", async () => (await pingedAt()) - from > 4_000_000);
+
+      expect(await machine.property(SERVICE, "MainPID")).toBe(pid);
+      expect([102, 103, 110]).toContain(await monitor());
+      await machine.exec("kill", ["-CONT", libvirtd]);
+    });
+  });
+});
+
+/** With a watchdog of 2 s in place of the minute. */
+async function withWatchdog(work: () => Promise<void>): Promise<void> {
+  await machine.write(
+    "/run/systemd/system/vcskvmguestd.service.d/watchdog.conf",
+    "[Service]\nWatchdogSec=2\n",
+  );
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("restart", SERVICE);
+  await work();
+  await machine.exec("rm", ["/run/systemd/system/vcskvmguestd.service.d/watchdog.conf"]);
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("restart", SERVICE);
+}
+
+/** When systemd heard last that the daemon lives, in microseconds. */
+async function pingedAt(): Promise<number> {
+  return Number(await machine.property(SERVICE, "WatchdogTimestampMonotonic"));
+}
+
+describe("the sandbox", () => {
+  it("lets the agent define, end and copy guests of any place, though libvirtd hangs and /proc is hidden", async () => {
+    const attributes = [
+      "GuestName",
+      "1",
+      "web2",
+      "GuestConfigFilePath",
+      "1",
+      "/root/web2.xml",
+      "SyncDir",
+      "1",
+      "/srv/guests",
+    ];
+    const clean = () =>
+      machine.shim("clean", "vm2", ...attributes, "AEPTimeout", "1", "12", "CleanReason", "1", "0");
+    await machine.exec("mount", ["-o", "remount,hidepid=2", "/proc"]);
+    await machine.shim("open", "vm2", ...attributes);
+
+    await start("vm2", attributes);
+    expect(await machine.owner("web2")).toBe("libvirt-qemu");
+    expect(await clean()).toBe(0);
+    expect(await machine.read("/srv/guests/web2.xml")).toContain("<name>web2</name>");
+
+    await start("vm2", attributes);
+    const emulator = await machine.emulator("web2");
+    const libvirtd = await machine.property("libvirtd.service", "MainPID");
+    await machine.exec("kill", ["-STOP", libvirtd]);
+    const cleaned = await clean();
+    const isAlive = await machine.isAlive(emulator);
+    await machine.exec("kill", ["-CONT", libvirtd]);
+
+    expect({ cleaned, isAlive }).toEqual({ cleaned: 0, isAlive: false });
+    await machine.shim("close", "vm2", ...attributes);
+  });
+
+  it("lets the agent run the engine's commands, without privileges that those can get from systemd", async () => {
+    await machine.virsh("destroy", "web1");
+
+    const said = await until("hares has run", async () => {
+      const text = await machine.read("/var/log/hares");
+      return text.endsWith("end\n") ? text : undefined;
+    });
+
+    expect(said.split("\n").slice(0, 5)).toEqual([
+      "hares -probe vm1 -sys machine",
+      "CapEff:\t000000000008002f",
+      "NoNewPrivs:\t1",
+      expect.stringMatching(/^CapEff:\t0+[1-9a-f]{7,}$/),
+      "NoNewPrivs:\t0",
+    ]);
+    await start("vm1", WEB1);
+  });
+
+  it("gives the agent the password of RHEV-M as a credential", async () => {
+    const attributes = ["GuestName", "1", "vm1", "RHEVMInfo", String(RHEVM_INFO.length), ...RHEVM_INFO];
+    await machine.shim("open", "rhev1", ...attributes);
+
+    await until(
+      "RHEV-M says that it is down",
+      async () => (await machine.shim("monitor", "rhev1", ...attributes)) === 100,
+    );
+
+    console.log(
+      await machine.property(SERVICE, "StatusText"),
+      await machine.journal(SERVICE).then((j) =>
+        j
+          .split("\n")
+          .filter((l) => /rhev/i.test(l))
+          .slice(-10),
+      ),
+    );
+    await status("libvirt connected; https://localhost:8443 connected");
+    await machine.shim("close", "rhev1", ...attributes);
+  });
+
+  it("exposes little, by systemd's own measure, and its units are sound", async () => {
+    const verified = await machine.exec("systemd-analyze", ["verify", "--man=no", SERVICE, SOCKET]);
+    const { stdout } = await machine.exec("systemd-analyze", ["security", "--no-pager", SERVICE]);
+
+    expect(verified).toEqual({ stdout: "", stderr: "" });
+    const exposure = /exposure level for vcskvmguestd\.service: (\d+\.\d)/.exec(stdout)?.[1];
+    expect(Number(exposure)).toBeLessThanOrEqual(3.5);
+  });
+});
+
+describe("a shutdown of the host", () => {
+  it("ends the engine with its guests first, then the agent, then what is left of guests, then libvirt", async () => {
+    await start("vm1", WEB1);
+
+    await machine.powerOff();
+    await machine.boot();
+
+    const order = (await machine.read("/var/log/order")).split("\n").filter((line) => line !== "");
+    const stop = order.slice(order.lastIndexOf("engine cleans a guest that is running: 0"), -1);
+    expect(order.at(-1)).toBe("engine starts, agent is active");
+    expect(stop.slice(0, 4)).toEqual([
+      "engine cleans a guest that is running: 0",
+      "engine ended",
+      "agent ended",
+      "guest ended",
+    ]);
+    expect(stop.slice(4).toSorted()).toEqual(["libvirtd ended", "virtqemud ended"]);
+  });
+});
