@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { messageOf } from "../src/agent-error.ts";
 import type { Log } from "../src/log.ts";
 
@@ -23,8 +23,8 @@ const UNTOLD_AT_MOST = 16;
  * Source: sd_notify(3), sd_watchdog_enabled(3).
  */
 export function systemdOf(env: Readonly<Record<string, string | undefined>>, log: Log): Systemd {
-  const fd = socketOf(env["VCSKVMGUESTD_NOTIFY_FD"]);
-  if (fd === undefined) return { tell: () => undefined, watchdogMs: undefined };
+  const fd = Number(env["VCSKVMGUESTD_NOTIFY_FD"] ?? Number.NaN);
+  if (!Number.isInteger(fd)) return { tell: () => undefined, watchdogMs: undefined };
   const untold: string[] = [];
   let isFailing = false;
   const tell = (...lines: readonly string[]) => {
@@ -43,15 +43,6 @@ export function systemdOf(env: Readonly<Record<string, string | undefined>>, log
     }
   };
   return { tell, watchdogMs: watchdogMs(env) };
-}
-
-function socketOf(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{1,4}$/.test(text)) return undefined;
-  try {
-    return fstatSync(Number(text)).isSocket() ? Number(text) : undefined;
-  } catch {
-    return undefined; // closed on the way: nobody is there to be told
-  }
 }
 
 function watchdogMs(env: Readonly<Record<string, string | undefined>>): number | undefined {

@@ -36,7 +36,7 @@ export function inheritedSocket(
 
 /** Source: proc(5), /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path. */
 function pathOf(fd: number): string | undefined {
-  const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+  const inode = inodeOf(fd);
   for (const line of readFileSync("/proc/self/net/unix", "utf8").split("\n")) {
     const [, , , flags = "", , , number, ...words] = line.trim().split(/ +/);
     const path = words.join(" ");
@@ -44,4 +44,12 @@ function pathOf(fd: number): string | undefined {
     return (Number.parseInt(flags, 16) & LISTENING) === 0 ? undefined : path;
   }
   return undefined;
+}
+
+function inodeOf(fd: number): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+  } catch {
+    return undefined; // no such descriptor
+  }
 }

@@ -81,7 +81,7 @@ export class Poller {
     const beat = beats("poller");
     while (!signal.aborted) {
       const waitMs = this.#waitMs();
-      if (Number.isFinite(waitMs)) beat.within(Math.max(waitMs, CYCLE_MS) + SLACK_MS);
+      if (waitMs < Number.POSITIVE_INFINITY) beat.within(Math.max(waitMs, CYCLE_MS) + SLACK_MS);
       else beat.rest();
       if (waitMs > 0) await this.#rest(waitMs, signal);
       else await this.#begin().end.catch(() => undefined); // logged and published
