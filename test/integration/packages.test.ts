@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { guestFiles } from "../support/lab/guest-files.ts";
@@ -11,6 +11,7 @@ import {
   filesOfRpm,
   laterVersion,
 } from "../support/packages/built-packages.ts";
+import { repositoryFile } from "../support/repository.ts";
 import { type Machine, makeMachine } from "../support/systemd/machine.ts";
 
 const SERVICE = "vcskvmguestd.service";
@@ -68,6 +69,13 @@ function rpm(words: string): Promise<string> {
   return said(`RPM_CONFIGDIR=/outside/config ${program} --nodeps ${words}`, DPKG_LIMIT_MS);
 }
 
+/** The commands that package.json names. */
+async function programs(): Promise<string[]> {
+  const manifest: unknown = JSON.parse(await readFile(repositoryFile("package.json"), "utf8"));
+  const hasPrograms = typeof manifest === "object" && manifest !== null && "bin" in manifest;
+  return Object.keys(hasPrograms && typeof manifest.bin === "object" ? (manifest.bin ?? {}) : {});
+}
+
 function health(): Promise<string> {
   return said("curl -sS --unix-socket /run/vcskvmguestd/agent.sock http://localhost/healthz");
 }
@@ -77,7 +85,32 @@ describe("the packages of the host", () => {
     const deb = await filesOfDeb(built.hostDeb);
 
     expect(await filesOfRpm(built.hostRpm)).toEqual(deb);
-    expect(deb).toContain("lrwxrwxrwx  /opt/vcs-kvmguest/bin/KVMGuest/actions/DevScan");
+  });
+
+  it("hold the shim under the name of every entry point and action, and all commands", async () => {
+    const deb = await filesOfDeb(built.hostDeb);
+
+    const shims = deb
+      .filter((file) => file.includes("/bin/KVMGuest/"))
+      .map((file) => file.replace(/.*KVMGuest\//, ""));
+    expect(shims).toEqual([
+      "DevScan",
+      "guestmigrated",
+      "vmconfigsync",
+      "attr_changed",
+      "clean",
+      "close",
+      "migrate",
+      "monitor",
+      "offline",
+      "online",
+      "open",
+      "shutdown",
+    ]);
+    const commands = deb
+      .filter((file) => file.includes("/usr/sbin/"))
+      .map((file) => file.replace(/.*sbin\//, ""));
+    expect(commands.toSorted()).toEqual([...(await programs()), "vcskvmguestd-install-vcs"].toSorted());
   });
 
   it("hold nothing that only helps to write or debug the program", async () => {
@@ -116,6 +149,10 @@ describe("the deb in a clean Debian", () => {
     expect(await dpkg("--install", inside(built.hostDeb))).not.toContain("error");
 
     expect(await machine.systemctl("is-enabled", SERVICE)).toBe("enabled");
+    // Of this type: it has said READY.
+    expect(await said(`systemctl show --property Type,ActiveState --value ${SERVICE}`)).toBe(
+      "notify\nactive",
+    );
     await expect.poll(health, { timeout: 60_000 }).toContain('"connected"');
     const pid = await machine.property(SERVICE, "MainPID");
     expect(await said(`readlink /proc/${pid}/exe`)).toBe("/opt/vcs-kvmguest/node/bin/node");
@@ -136,7 +173,7 @@ describe("the deb in a clean Debian", () => {
     expect(await said("cd /usr/lib/systemd/system && systemd-analyze verify --man=no vcskvmguestd.*")).toBe(
       "",
     );
-    for (const command of ["vcskvmguestd", "havmconfigsync", "vcskvmguestd-install-vcs"]) {
+    for (const command of [...(await programs()), "vcskvmguestd-install-vcs"]) {
       expect(await said(`/usr/sbin/${command} --help`)).toMatch(/usage/i);
     }
   });
