@@ -8,10 +8,11 @@ import { repositoryFile } from "../test/support/repository.ts";
 import { benchmark } from "./support/bench-host.ts";
 import { median, say, sayResult } from "./support/figures.ts";
 import { defineGuests, guestNames, residentMiB, resourcesOf } from "./support/many-guests.ts";
+import { processorTimeMs } from "./support/processor-time.ts";
 import { type Stopwatch, startStopwatch } from "./support/stopwatch.ts";
 
 const GUESTS = 100;
-const STARTS = 9;
+const STARTS = 8;
 const WARM_CALLS = 20;
 const PACKAGE_LIMIT_MS = 900_000;
 const PACKAGES = repositoryFile("build/packages");
@@ -26,6 +27,8 @@ interface Start {
   readonly readyMs: number;
   /** until libvirt has been read, and monitors can be answered */
   readonly connectedMs: number;
+  /** of the daemon until then */
+  readonly cpuMs: number;
   readonly coldShimMs: number;
   readonly warmShimMs: number;
   readonly rssMiB: number;
@@ -74,12 +77,13 @@ async function measureStart(host: Host, stopwatch: Stopwatch): Promise<Start> {
     untilHealth(host, /"libvirt":"connected"/),
     daemon.start(),
   ]);
+  const cpuMs = await processorTimeMs(daemon.pid);
   const coldShimMs = await monitorMs(host, stopwatch, names[0] ?? "");
   const warm: number[] = [];
   for (const name of names.slice(1, 1 + WARM_CALLS)) warm.push(await monitorMs(host, stopwatch, name));
   const rssMiB = await residentMiB(daemon.pid);
   await daemon.stop();
-  return { readyMs, connectedMs, coldShimMs, warmShimMs: median(warm), rssMiB };
+  return { readyMs, connectedMs, cpuMs, coldShimMs, warmShimMs: median(warm), rssMiB };
 }
 
 /** Sizes in MiB of the host's package, which is made if there is none: the file, and what it becomes. */
@@ -120,6 +124,7 @@ await benchmark(async (host) => {
     readyMs: median(starts.map((start) => start.readyMs)),
     readyMaxMs: Math.max(...starts.map((start) => start.readyMs)),
     connectedMs: median(starts.map((start) => start.connectedMs)),
+    cpuMs: median(starts.map((start) => start.cpuMs)),
     coldShimMs: median(starts.map((start) => start.coldShimMs)),
     warmShimMs: median(starts.map((start) => start.warmShimMs)),
     rssMiB: Math.max(...starts.map((start) => start.rssMiB)),
@@ -128,7 +133,9 @@ await benchmark(async (host) => {
   say(
     `from the start of the process to READY: ${figures.readyMs.toFixed(0)} ms, at most ${figures.readyMaxMs.toFixed(0)}`,
   );
-  say(`to the first full reading of libvirt: ${figures.connectedMs.toFixed(0)} ms`);
+  say(
+    `to the first full reading of libvirt: ${figures.connectedMs.toFixed(0)} ms, ${figures.cpuMs.toFixed(0)} ms of CPU`,
+  );
   say(
     `monitor: the first ${figures.coldShimMs.toFixed(1)} ms, later ones ${figures.warmShimMs.toFixed(1)} ms`,
   );

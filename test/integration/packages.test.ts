@@ -94,9 +94,9 @@ describe("the packages of the host", () => {
       .filter((file) => file.includes("/bin/KVMGuest/"))
       .map((file) => file.replace(/.*KVMGuest\//, ""));
     expect(shims).toEqual([
-      "DevScan",
-      "guestmigrated",
-      "vmconfigsync",
+      "actions/DevScan",
+      "actions/guestmigrated",
+      "actions/vmconfigsync",
       "attr_changed",
       "clean",
       "close",
