@@ -14,6 +14,7 @@ const patient = [
   "net-reconfig*",
   "packages",
   "install-vcs",
+  "migrate-post-copy-broken",
 ].map((name) => `test/integration/${name}.test.ts`);
 
 /**
