@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeVcsCluster, type VcsCluster } from "../support/vcs-commands/vcs-cluster.ts";
 
