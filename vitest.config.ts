@@ -14,6 +14,7 @@ const patient = [
   "net-reconfig*",
   "packages",
   "install-vcs",
+  "systemd",
   "migrate-post-copy-broken",
 ].map((name) => `test/integration/${name}.test.ts`);
 

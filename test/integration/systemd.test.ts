@@ -3,38 +3,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { guestFiles } from "../support/lab/guest-files.ts";
 import { guestXml } from "../support/lab/guest-xml.ts";
 import { until } from "../support/lab/until.ts";
-import { InstalledMachine, makeInstalledMachine, SERVICE, SOCKET } from "../support/systemd/installed.ts";
-
-/** Guests of the machine's own libvirtd run as its own user, under no supervision by labels or cgroups. */
-const QEMU_CONF = `dynamic_ownership = 0
-remember_owner = 0
-security_driver = "none"
-cgroup_controllers = []
-namespaces = []
-`;
+import {
+  type InstalledMachine,
+  makeInstalledMachine,
+  SERVICE,
+  SOCKET,
+} from "../support/systemd/installed.ts";
+import { HARES, QEMU_CONF, STOP_ENGINE, UNITS } from "../support/systemd/neighbours.ts";
 
 const CONFIGURATION = `log: { level: debug }
 engine: { hares: /usr/local/sbin/hares, system: machine }
 rhev: { passwordCredential: rhevm, caFile: /srv/rhevm-ca.pem, host: host1 }
 `;
 
-/** Says what it was asked, what it may do, that it can have something done outside of the sandbox, and that ssh runs. */
-const HARES = `#!/bin/sh
-{
-  echo "hares $*"
-  grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
-  systemd-run --quiet --wait --pipe --collect grep -E '^(CapEff|NoNewPrivs):' /proc/self/status
-  ssh -T -o BatchMode=yes -o ConnectTimeout=5 127.0.0.1 2>&1
-  echo end
-} >>/var/log/hares
-`;
-
-const RHEVM = `[Service]
-ExecStart=/opt/vcs-kvmguest/node/bin/node /opt/vcs-kvmguest/dist/test/support/rhevm-simulator-main.js --port 8443 --password sesame --vms 1 --ca-out /srv/rhevm-ca.pem
-`;
-
-/** The credential of the example in the unit. */
-const CREDENTIAL = "[Service]\nLoadCredential=rhevm:/etc/vcskvmguestd/rhevm-password\n";
+/** The machine's file system may have to be built first. */
+const SETUP_MS = 900_000;
 
 const WEB1 = ["GuestName", "1", "web1"];
 
@@ -49,58 +32,13 @@ const RHEVM_INFO = [
   "Default",
 ];
 
-/** What writes one line each into the same file when it ends. */
-const ENDS = (who: string) => `/bin/sh -c 'echo "${who} ended" >>/var/log/order'`;
-
-/** As the engine does at a host's shutdown: it ends its guests by their agent. */
-const ENGINE = `[Unit]
-Description=Engine
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/sh -c 'echo "engine starts, agent is $(systemctl is-active vcskvmguestd)" >>/var/log/order'
-ExecStop=/usr/local/sbin/stop-engine
-`;
-
-const STOP_ENGINE = `#!/bin/sh
-cd /opt/vcs-kvmguest/bin/KVMGuest
-before=$(virsh domstate web1 | head -1)
-./clean vm1 GuestName 1 web1 CleanReason 1 0
-echo "engine cleans a guest that is $before: $?" >>/var/log/order
-${ENDS("engine")}
-`;
-
-/** In place of a guest's scope, with libvirt's own ordering. Source: libvirt, virSystemdCreateMachine. */
-const SCOPE = `[Unit]
-After=libvirtd.service virtqemud.service
-Before=virt-guest-shutdown.target
-[Service]
-Slice=machine.slice
-ExecStart=/bin/sleep infinity
-ExecStopPost=${ENDS("guest")}
-`;
-
-const VIRTQEMUD = `[Service]
-ExecStart=/bin/sleep infinity
-ExecStopPost=${ENDS("virtqemud")}
-`;
-
 let machine: InstalledMachine;
 
 beforeAll(async () => {
   const files = await guestFiles();
   const folder = dirname(files.bootSector);
   machine = await makeInstalledMachine(CONFIGURATION, { [folder]: folder });
-  const units: Readonly<Record<string, string>> = {
-    "vcs.service": ENGINE,
-    "rhevm.service": RHEVM,
-    "guest-scope.service": SCOPE,
-    "virtqemud.service": VIRTQEMUD,
-    "vcskvmguestd.service.d/order.conf": `[Service]\nExecStopPost=${ENDS("agent")}\n`,
-    "libvirtd.service.d/order.conf": `[Service]\nExecStopPost=${ENDS("libvirtd")}\n`,
-    "vcskvmguestd.service.d/password.conf": CREDENTIAL,
-  };
-  for (const [name, text] of Object.entries(units)) await machine.write(`/etc/systemd/system/${name}`, text);
+  for (const [name, text] of Object.entries(UNITS)) await machine.write(`/etc/systemd/system/${name}`, text);
   await machine.write("/etc/libvirt/qemu.conf", QEMU_CONF);
   await machine.write("/usr/local/sbin/hares", HARES, 0o755);
   await machine.write("/usr/local/sbin/stop-engine", STOP_ENGINE, 0o755);
@@ -113,7 +51,7 @@ beforeAll(async () => {
   await machine.virsh("define", "/root/web1.xml");
   await machine.shim("open", "vm1", ...WEB1);
   await start("vm1", WEB1);
-});
+}, SETUP_MS);
 
 afterAll(() => machine.stop());
 
@@ -329,7 +267,9 @@ describe("the sandbox", () => {
       async () => (await machine.shim("monitor", "rhev1", ...attributes)) === 100,
     );
 
-    await status("libvirt connected; https://localhost:8443 connected");
+    expect(await status("https://localhost:8443")).toBe(
+      "2 resources; libvirt connected; https://localhost:8443 connected",
+    );
     await machine.shim("close", "rhev1", ...attributes);
   });
 

@@ -9,6 +9,7 @@ import { StalledGuests } from "../../../daemon/stalled-guests.ts";
 import type { Beats } from "../../../src/beat.ts";
 import { Lane } from "../../../src/kvm/lane.ts";
 import { online } from "../../../src/resource-state.ts";
+import type { OwnIdentity } from "../../../src/rhev/own-host.ts";
 import { Poller } from "../../../src/rhev/poller.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
 import { FakeLibvirtd } from "../../support/fakes/fake-libvirtd.ts";
@@ -21,6 +22,8 @@ const HOUR_MS = 3_600_000;
 
 /** Everything that goes on without end takes so long between two looks. */
 const intervalMs = () => 5000;
+
+const settings = () => ({ intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 });
 
 let clock: VirtualClock;
 let host: DispatcherHost;
@@ -54,8 +57,11 @@ function lane(open: () => Promise<never> | ReturnType<FakeLibvirtd["open"]>): La
   return new Lane({ name: "watch", speaks: true, open, log: host.log });
 }
 
+function identity(): Promise<OwnIdentity> {
+  return Promise.resolve({ names: ["here"], addresses: [], hardwareUuids: [] });
+}
+
 function poller(source: FakeRhevm): Poller {
-  const identity = () => Promise.resolve({ names: ["here"], addresses: [], hardwareUuids: [] });
   return new Poller({ source, identity, configuredHost: () => undefined, log: host.log, random: () => 0 });
 }
 
@@ -116,7 +122,6 @@ describe("a loop says within what time it comes back:", () => {
       look: () => undefined,
       log,
     };
-    const settings = () => ({ intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 });
     const recorded = new RecordedBeats();
 
     void new Heartbeats({ ...parts, settings }).run(recorded.beats, ending.signal);

@@ -28,9 +28,11 @@ afterEach(async () => {
 });
 
 /** Each message in one line, and the clock's reading, which no test can know, left out. */
+function tell(...lines: readonly string[]): void {
+  told.push(lines.join(" ").replace(/MONOTONIC_USEC=\d+$/, "MONOTONIC_USEC"));
+}
+
 function makeService(watchdogMs?: number): Service {
-  const tell = (...lines: readonly string[]) =>
-    void told.push(lines.join(" ").replace(/MONOTONIC_USEC=\d+$/, "MONOTONIC_USEC"));
   return new Service({ tell, watchdogMs }, log);
 }
 
