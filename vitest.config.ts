@@ -12,6 +12,8 @@ const patient = files([
   "heartbeat-excused",
   "shim-failures",
   "net-reconfig*",
+  "packages",
+  "install-vcs",
   "systemd",
   "migrate-post-copy-broken",
 ]);

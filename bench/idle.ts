@@ -1,10 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { Host } from "../test/support/host/host.ts";
-import { guestFiles } from "../test/support/lab/guest-files.ts";
-import { guestXml } from "../test/support/lab/guest-xml.ts";
 import { benchmark } from "./support/bench-host.ts";
 import { say, sayResult } from "./support/figures.ts";
+import { defineGuests, guestNames, residentMiB, resourcesOf } from "./support/many-guests.ts";
 import { processorTimeMs } from "./support/processor-time.ts";
 
 const GUESTS = 100;
@@ -12,33 +8,13 @@ const GUESTS = 100;
 const SETTLE_S = 80;
 const WATCHED_S = 60;
 
-const names = Array.from({ length: GUESTS }, (_, at) => `bench${at + 1}`);
-
-/** Defines all guests with one virsh. */
-async function defineGuests({ libvirtd }: Host): Promise<void> {
-  const files = await guestFiles();
-  const commands: string[] = [];
-  for (const name of names) {
-    const file = join(libvirtd.folder, `${name}.xml`);
-    await writeFile(file, guestXml({ name, files, kind: "sector" }));
-    commands.push(`define ${file}`);
-  }
-  await libvirtd.virsh(commands.join("; "));
-}
-
-/** Resident memory in MiB. Source: proc(5), /proc/PID/status: VmRSS in kB. */
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
-}
+const names = guestNames(GUESTS);
 
 await benchmark(async (host) => {
   const { daemon, libvirtd } = host;
-  await defineGuests(host);
+  await defineGuests(host, names);
   await daemon.start();
-  const engine = await host.startEngine(
-    names.map((name) => `KVMGuest ${name}_vm ( GuestName = ${name} )`).join("\n"),
-  );
+  const engine = await host.startEngine(resourcesOf(names));
   await engine.probed(300_000);
   say(
     `${GUESTS} guests defined, opened and probed; ${SETTLE_S} s to settle, then ${WATCHED_S} s are watched`,

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeVcsCluster, type VcsCluster } from "../support/vcs-commands/vcs-cluster.ts";
 
@@ -82,8 +83,8 @@ describe.each(SHELLS)("install-vcs under %s", (shell) => {
     const { exitCode, stderr } = await cluster.installVcs(shell, ...args);
 
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(`install-vcs: wrong argument: ${args.at(-1)}\n`);
-    expect(stderr).toContain("Usage: install-vcs [--undo] [--apply]");
+    expect(stderr).toContain(`vcskvmguestd-install-vcs: wrong argument: ${args.at(-1)}\n`);
+    expect(stderr).toContain("Usage: vcskvmguestd-install-vcs [--undo] [--apply]");
     expect(await cluster.read("calls")).toBe("");
   });
 });
@@ -94,6 +95,25 @@ describe("install-vcs", () => {
 
     expect(exitCode).toBe(0);
     expect(stdout).toContain("Exit codes: 0 done");
+  });
+
+  it("refuses every argument that it does not know, and asks the engine nothing", async () => {
+    const known = ["--apply", "--undo", "--help", "-h"];
+    const unknown = fc
+      .string({ unit: "binary" })
+      .filter((text) => !known.includes(text) && !text.includes("\0"));
+    const words = fc.tuple(fc.subarray(["--apply", "--undo"]), unknown, fc.array(unknown, { maxLength: 2 }));
+
+    await fc.assert(
+      fc.asyncProperty(words, async ([before, wrong, after]) => {
+        const { exitCode, stdout, stderr } = await cluster.installVcs("sh", ...before, wrong, ...after);
+
+        expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+        expect(stderr).toContain("wrong argument: ");
+      }),
+      { numRuns: 40 },
+    );
+    expect(await cluster.read("calls")).toBe("");
   });
 
   it("takes the newest script agent", async () => {

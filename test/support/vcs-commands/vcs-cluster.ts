@@ -40,7 +40,7 @@ export class VcsCluster {
   /** Runs the program by a shell, as `sh` or `busybox sh`. */
   installVcs(shell: string, ...args: string[]): Promise<Said> {
     const [program = "", ...words] = shell.split(" ");
-    const script = join(this.#installed, "install-vcs");
+    const script = join(this.#installed, "vcskvmguestd-install-vcs");
     const env = {
       VCS_HOME: this.folder,
       VCSKVMGUESTD_STATE_DIRECTORY: join(this.folder, "kept"),
@@ -99,6 +99,7 @@ export class VcsCluster {
     await makeAgentDirectory(this.agentDirectory);
     await copyFile(repositoryFile("packaging/host/install-vcs"), join(this.#installed, "install-vcs"));
     await chmod(join(this.#installed, "install-vcs"), 0o755);
+    await symlink("install-vcs", join(this.#installed, "vcskvmguestd-install-vcs"));
     for (const name of ["bin", "values", "agents", "frozen"]) {
       await mkdir(join(this.folder, name), { recursive: true });
     }
