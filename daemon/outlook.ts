@@ -5,13 +5,19 @@ import type { Registration } from "../src/resource.ts";
 import { type ResourceState, sameState, stateText } from "../src/resource-state.ts";
 import type { PendingProbe } from "./prober.ts";
 
+/** A look that is missing for so many times between two looks, and this long, has failed. */
+const LOOKS_MISSED = 3;
+const LATE_MS = 5000;
+
 /** What is known of a resource at one moment. */
 export interface OutlookFacts {
   readonly registration: Registration;
   /** The operation on the guest that runs now. */
   readonly operation: string | undefined;
-  /** The answer that the last reading leads to; undefined: nothing was read yet. */
+  /** The answer that the newest look leads to, a monitor's or the follower's; undefined: nobody has looked yet. */
   readonly due: Answer | undefined;
+  /** How long ago that look was. */
+  readonly dueAgeMs: number;
   /** The engine was told UNKNOWN last. */
   readonly isUnknownTold: boolean;
   readonly probe: PendingProbe | undefined;
@@ -96,10 +102,16 @@ function ofMigration({ migration, readEveryMs }: OutlookFacts): readonly string[
   }
 }
 
-function ofAnswer({ registration: { lastAnswer }, due, isUnknownTold }: OutlookFacts): readonly string[] {
+function ofAnswer(facts: OutlookFacts): readonly string[] {
+  const { due, dueAgeMs, readEveryMs, isUnknownTold } = facts;
+  const { lastAnswer } = facts.registration;
   if (due === undefined) return ["Nothing was read of it yet: the next monitor reads it."];
   const next = stateText(due.state);
   const told = lastAnswer === undefined ? undefined : stateText(lastAnswer.state);
+  if (dueAgeMs > LOOKS_MISSED * readEveryMs + LATE_MS)
+    return [
+      `Nothing could be read of it for ${seconds(dueAgeMs)}: until that succeeds its monitors are answered UNKNOWN (in plain KVM ONLINE(30), where its emulator proves to be the one that ran), and the engine keeps ${told ?? "what it knows"}.`,
+    ];
   if (due.state.kind === "UNKNOWN")
     return [
       `The next monitor is answered UNKNOWN: the engine keeps ${told ?? "what it knows"}, and neither cleans nor starts anything, until this is over: ${due.reason}.`,

@@ -1,7 +1,7 @@
 import type { GuestAnswer, WhyAnswer } from "../ipc/answers.ts";
 import type { JsonValue } from "../ipc/protocol.ts";
 import type { Views } from "../ipc/views.ts";
-import { answerOf } from "../src/answer.ts";
+import { type Answer, answerOf } from "../src/answer.ts";
 import { tuplesOf } from "../src/attribute-tuples.ts";
 import { environmentOf } from "../src/attributes.ts";
 import type { Platform } from "../src/platform.ts";
@@ -142,7 +142,7 @@ function nextOf(parts: ViewParts, record: ResourceRecord): readonly string[] {
   return outlookOf({
     registration,
     operation,
-    due: reading === undefined ? undefined : answerOf(reading, answerFacts(parts, record, reading)),
+    ...dueOf(parts, record),
     isUnknownTold: unknownTold,
     probe: parts.prober.pending(resource),
     awaitedMs: Math.max(0, (awaited?.until ?? 0) - nowMs),
@@ -154,6 +154,20 @@ function nextOf(parts: ViewParts, record: ResourceRecord): readonly string[] {
     stalled: reading?.stalled !== true ? "no" : parts.areStalledResumed() ? "resumed" : "left alone",
     readEveryMs: parts.intervalMs(),
   });
+}
+
+/** A monitor that was told UNKNOWN since the last reading knows more than that reading. */
+function dueOf(
+  parts: ViewParts,
+  record: ResourceRecord,
+): { readonly due: Answer | undefined; readonly dueAgeMs: number } {
+  const { lastReading, lastTold, unknownTold } = record;
+  if (unknownTold && lastTold !== undefined && (lastReading === undefined || lastReading.at < lastTold.at))
+    return { due: lastTold.answer, dueAgeMs: 0 };
+  if (lastReading === undefined) return { due: undefined, dueAgeMs: 0 };
+  const { reading, at } = lastReading;
+  const due = answerOf(reading, answerFacts(parts, record, reading));
+  return { due, dueAgeMs: Date.now() - at.getTime() };
 }
 
 function stateView(state: ResourceState): { readonly state: string; readonly confidence: number | null } {

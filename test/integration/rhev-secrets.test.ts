@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorOf } from "../support/error-of.ts";
+import { kvmguestctl } from "../support/host/operator.ts";
 import { MONITOR } from "../support/host/resource.ts";
 import { makeRhevSite, type RhevSite } from "../support/host/rhev-site.ts";
 import { ask } from "../support/ipc/http-client.ts";
@@ -26,6 +27,16 @@ const FAULTS = [
   "redirect",
   "hang",
 ] as const;
+
+const VIEWS = [
+  "/v1/guests",
+  "/v1/guests/web1",
+  "/v1/guests/web1/why",
+  "/v1/history",
+  "/v1/resources/web1/attributes",
+  "/metrics",
+  "/healthz",
+];
 
 const IMPATIENT = { DelayAfterGuestOnline: "0", DelayAfterGuestOffline: "2" };
 
@@ -103,8 +114,13 @@ describe.each(["basic", "oauth"] as const)("the password of an engine of RHEV-M,
       (await resource.clean(4, { timeoutS: 4 })).output,
     );
     await resource.monitorUntil(MONITOR.unknown);
-    for (const path of ["/v1/guests", "/v1/guests/web1", "/metrics", "/healthz"])
-      outputs.push((await ask(host.socket, "GET", path)).body);
+    for (const path of VIEWS) outputs.push((await ask(host.socket, "GET", path)).body);
+    const why = await kvmguestctl(["why", "web1", "--socket", host.socket]);
+    const dryRun = await kvmguestctl(["entry-point", "-n", "clean", "web1", "--socket", host.socket]);
+    outputs.push(why.out, why.complaints, dryRun.out, dryRun.complaints);
+    expect(why.out).toContain("RHEV-M tells of a guest: event up on ");
+    expect(why.out).toContain("    The next monitor is answered UNKNOWN: the engine keeps ");
+    expect(dryRun.out).toContain("RHEV-M is asked to stop the guest at once");
     await host.daemon.stop();
 
     const secrets = secretsOf(site);

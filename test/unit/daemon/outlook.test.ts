@@ -26,6 +26,7 @@ function outlook(
     },
     operation: undefined,
     due: RUNS,
+    dueAgeMs: 1000,
     isUnknownTold: false,
     probe: undefined,
     awaitedMs: 0,
@@ -86,6 +87,13 @@ describe("what happens next", () => {
     ]);
     expect(outlook({ isUnknownTold: true })).toEqual([
       "The engine was told UNKNOWN, and ONLINE(100) before that; its next monitor is answered ONLINE(100): the resource stays as it was before.",
+    ]);
+  });
+
+  it("is not foretold from a reading that is too old", () => {
+    expect(outlook({ dueAgeMs: 20_000 })).toEqual(outlook());
+    expect(outlook({ dueAgeMs: 20_001 })).toEqual([
+      "Nothing could be read of it for 21 s: until that succeeds its monitors are answered UNKNOWN (in plain KVM ONLINE(30), where its emulator proves to be the one that ran), and the engine keeps ONLINE(100).",
     ]);
   });
 

@@ -130,6 +130,19 @@ describe("the view why", () => {
     expect(host.views.why("web9")).toBeUndefined();
   });
 
+  it("takes a monitor that could prove nothing for newer than the reading before it", () => {
+    const record = host.book.open("r", attributesOfGuest("web1"));
+    host.book.told(record, { state: online(100), active: true });
+    record.lastReading = { reading: RUNNING, at: new Date(Date.now() - 1000) };
+    host.book.told(record, { state: UNKNOWN, active: false });
+    const answer = { state: UNKNOWN, reason: "RHEV-M cannot be reached" };
+    record.lastTold = { answer, source: undefined, at: new Date() };
+
+    expect(JSON.stringify(host.views.why("web1"))).toContain("is over: RHEV-M cannot be reached.");
+    record.lastReading = { reading: RUNNING, at: new Date(Date.now() + 1000) };
+    expect(JSON.stringify(host.views.why("web1"))).toContain("its next monitor is answered ONLINE(100)");
+  });
+
   it("says of a guest of which nothing was read that the next monitor reads it", () => {
     host.book.open("r", attributesOfGuest("web1"));
 
