@@ -40,11 +40,12 @@ export class Translator {
     const side = needsMigrationSide(words)
       ? await migrationSide(this.#parts, { guest, uuid, words }, signal)
       : "none";
-    const verdict = verdictOf(words, side, this.#parts.settings().overrides);
+    const role = this.#role(guest, domain, words, side);
+    const verdict = verdictOf(role, side, this.#parts.settings().overrides);
     if (verdict.active === true) this.#parts.causes.seenActive(uuid, count, words.state === "running");
     await this.#remember(guest, domain, words);
     const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
-    const moved = movedOf(words, side, verdict.active, ended);
+    const moved = movedOf(role, side, verdict.active, ended);
     const reason = sentence(words, verdict.why, ended);
     if (verdict.alarming) this.#alarm(guest, words, reason);
     const memory = this.#parts.memories.of(guest);
@@ -56,7 +57,7 @@ export class Translator {
       active: verdict.active,
       migrating: verdict.migrating,
       moved,
-      ...underWay(words, side),
+      ...underWay(role, side),
       suspended: verdict.suspended,
       ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
@@ -66,6 +67,18 @@ export class Translator {
       ...(hasEnded(words) && !isExplained(ended) ? { endedHere: words.text } : {}),
       saved: savedBy(words, verdict.active),
     };
+  }
+
+  /**
+   * The words that say what the guest is here: those of its state but for an emulator on its way down whose guest went to
+   * the target of a post-copy migration. It is what it was: its end brings nothing back.
+   */
+  #role(guest: string, { id }: DomainRef, words: DomainWords, side: MigrationSide): DomainWords {
+    const memory = this.#parts.memories.of(guest);
+    if (isGoingDown(words) && memory.gaveAway?.runId === id) return memory.gaveAway.words;
+    const isGiven = underWay(words, side).runsOnTarget === true || isSplit(words, side);
+    memory.gaveAway = isGiven ? { runId: id, words } : undefined;
+    return words;
   }
 
   #emulatorOf(guest: string, { id, uuid }: DomainRef): Pick<Reading, "emulator"> {
@@ -175,6 +188,10 @@ function underWay(
 /** A domain that was restored without being resumed looks the same; where it runs elsewhere, it is none. */
 function isStuck({ state, reason }: DomainWords, side: MigrationSide): boolean {
   return state === "paused" && reason === "migrating" && side === "none";
+}
+
+function isGoingDown({ state, reason }: DomainWords): boolean {
+  return state === "in shutdown" || (state === "paused" && reason === "shutting down");
 }
 
 function isSplit({ state, reason }: DomainWords, side: MigrationSide): boolean {

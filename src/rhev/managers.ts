@@ -36,6 +36,8 @@ export class Managers {
   readonly events = new EventEmitter<PlatformEvents>();
   readonly #parts: ManagersParts;
   readonly #running = new Map<string, Running>();
+  /** Those that are being logged out of. */
+  readonly #leaving = new Set<Promise<void>>();
   #lifetime = new AbortController();
 
   constructor(parts: ManagersParts) {
@@ -51,7 +53,7 @@ export class Managers {
     this.#lifetime.abort();
     const all = [...this.#running.values()];
     for (const { ending } of all) ending.abort();
-    await Promise.all(all.map(({ end }) => end));
+    await Promise.all([...all.map(({ end }) => end), ...this.#leaving]);
   }
 
   /**
@@ -81,7 +83,7 @@ export class Managers {
       fresh.guests.add(guest);
       fresh.manager.poller.follow(guest);
     }
-    known.ending.abort();
+    this.#leave(known);
     this.#parts.log.info({ rhevm: fresh.source }, "RHEV-M is connected to anew, as now configured");
     return fresh;
   }
@@ -109,14 +111,21 @@ export class Managers {
 
   /** Drops a guest; an engine without guests is logged out of. */
   forget(guest: string): void {
-    for (const [key, { manager, source, guests, ending }] of this.#running) {
+    for (const [key, running] of this.#running) {
+      const { manager, source, guests } = running;
       if (!guests.delete(guest)) continue;
       manager.poller.forget(guest);
       if (guests.size > 0) continue;
       this.#running.delete(key);
-      ending.abort();
+      this.#leave(running);
       this.events.emit("dropped", source);
     }
+  }
+
+  #leave({ ending, end }: Running): void {
+    ending.abort();
+    this.#leaving.add(end);
+    void end.finally(() => this.#leaving.delete(end));
   }
 
   #open(url: string, user: string, key: string): Running {

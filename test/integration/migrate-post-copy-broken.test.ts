@@ -5,6 +5,9 @@ import { domainState, killEmulator, waitForState } from "../support/lab/guest.ts
 import { until } from "../support/lab/until.ts";
 import { makeTrials, type Trial, type Trials } from "../support/migrations/trial.ts";
 
+/** How soon the hosts' libvirtds know that the cable between them is cut: seconds, and not half a minute. */
+const KEEPALIVE = ["keepalive_interval = 2", "keepalive_count = 4"];
+
 const REMOVED = "what a migration left of the guest is ended, the other end proves it dead";
 
 let trials: Trials;
@@ -15,7 +18,10 @@ let two: Host;
 beforeAll(async () => {
   trials = await makeTrials(
     { killed: "", "daemon-away": "", cut: "" },
-    { configuration: () => "migration: { postCopy: true }" },
+    {
+      configuration: () => "migration: { postCopy: true }",
+      libvirtd: () => ({ libvirtdConf: KEEPALIVE, qemuConf: KEEPALIVE }),
+    },
   );
   [one, two] = [trials.cluster.on("node1"), trials.cluster.on("node2")];
 });
@@ -56,8 +62,9 @@ async function inPostCopy(name: string, by: "engine" | "call"): Promise<Resource
   void (by === "engine" ? trial.migrate() : trial.callMigrate("node2")).catch(() => undefined);
   const turned = "migration turns to post-copy, the guest runs on the target from now on";
   await until("it turns to post-copy", () => trial.said("node1", turned).length > 0);
-  await limit("256kbit"); // what is left would go in a moment
+  await limit("768kbit"); // what is left would go in a moment
   await waitForState(one.libvirtd, name, "paused (post-copy)");
+  await waitForState(two.libvirtd, name, "running (post-copy)"); // until then its libvirtd would end it by itself
   await limit("16kbit");
   return resource;
 }

@@ -87,6 +87,22 @@ describe("the managers in use", () => {
     expect(heard).toEqual([`lost ${engine.url}`, `connected ${engine.url}`]);
   });
 
+  it("are logged out of before the end, those that were replaced or dropped a moment ago too", async () => {
+    const engine = await testEngine({ vms: ["web1", "web2"] });
+    settings = { ...settings, trust: { kind: "ca file", path: engine.caFile } };
+    managers.of("web1", infoOf(engine.url));
+    await vi.waitFor(() => expect(heard).toEqual([`connected ${engine.url}`]), SOON);
+    settings = { ...settings, answerMs: 6000 };
+    managers.of("web1", infoOf(engine.url));
+    await vi.waitFor(() => expect(heard).toHaveLength(2), SOON);
+
+    managers.forget("web1");
+    ending.abort();
+    await running;
+
+    expect(engine.logins.open).toBe(0);
+  });
+
   it("stay connected when a reload changes nothing of that", async () => {
     const engine = await testEngine({ vms: ["web1"] });
     settings = { ...settings, trust: { kind: "ca file", path: engine.caFile } };

@@ -11,8 +11,11 @@ const never = new AbortController().signal;
 const UUID = "5c1b8d3c-0000-4000-8000-0000000000a1";
 const URI = { node2: "qemu+tcp://node2/system", node3: "qemu+tcp://node3/system" } as const;
 
-/** Source: libvirt-domain.h, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, VIR_DOMAIN_RUNNING_POSTCOPY_FAILED. */
+/** Source: libvirt-domain.h, virDomainState and its reasons. */
 const POST_COPY_FAILED = { state: 3, reason: 13 };
+const IN_POST_COPY = { state: 3, reason: 12 };
+const IN_SHUTDOWN = { state: 4, reason: 0 };
+const PAUSED_SHUTTING_DOWN = { state: 3, reason: 8 };
 const RUNS_POST_COPY_FAILED = { state: 1, reason: 11 };
 
 let host: KvmHost;
@@ -52,6 +55,39 @@ describe("a guest whose post-copy broke", () => {
       moved: "split",
       active: true,
       migrating: true,
+    });
+  });
+
+  it.each([
+    ["broken", POST_COPY_FAILED, IN_SHUTDOWN, "split"],
+    ["broken", POST_COPY_FAILED, PAUSED_SHUTTING_DOWN, "split"],
+    ["under way", IN_POST_COPY, IN_SHUTDOWN, undefined],
+  ])("is still the target's while what is here goes down: %s, %j, %j", async (_, before, after, moved) => {
+    const guest = host.libvirtd.named("web1");
+    guest.code = before;
+    await host.clock.until(host.platform.read("web1", never));
+    guest.code = after;
+
+    expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({
+      state: INTENTIONAL_OFFLINE,
+      moved,
+      active: true,
+      migrating: true,
+    });
+  });
+
+  it("is any guest that goes down once it has run here again", async () => {
+    const guest = host.libvirtd.named("web1");
+    for (const code of [POST_COPY_FAILED, CODE.booted]) {
+      guest.code = code;
+      await host.clock.until(host.platform.read("web1", never));
+    }
+    guest.code = IN_SHUTDOWN;
+
+    expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({
+      state: online(40),
+      moved: undefined,
+      migrating: false,
     });
   });
 
