@@ -53,7 +53,8 @@ export function parseCommand(
       },
     };
   } catch (error) {
-    return { kind: "wrong", problem: messageOf(error) };
+    // node explains some mistakes in several lines
+    return { kind: "wrong", problem: messageOf(error).replace(/\s*\n\s*/g, " ") };
   }
 }
 

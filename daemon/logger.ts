@@ -41,8 +41,10 @@ export function logLevelOf(logger: Logger, log: Log): Pick<Controls, "logLevel" 
       if (!LEVELS.includes(level)) {
         throw new IpcError("BAD_REQUEST", `there is no such log level: it is one of ${LEVELS.join(", ")}`);
       }
+      if (level === from) return;
+      logger.level = "warn"; // it is told whatever both levels are
+      log.warn({ from, to: level }, "log level changed by an operator");
       logger.level = level;
-      if (level !== from) log.warn({ from, to: level }, "log level changed by an operator");
     },
   };
 }

@@ -1,7 +1,7 @@
 import { AgentError } from "../src/agent-error.ts";
 import { migrate } from "../src/entry-points/migrate.ts";
 import type { Call, OperationParts, Result } from "./operations.ts";
-import { contextOf, MONITOR_MS, operate } from "./operations.ts";
+import { awaitMonitor, contextOf, operate } from "./operations.ts";
 import { refuseIfUndecided } from "./undecided.ts";
 import { forgetIfUnkept } from "./unkept-guest.ts";
 
@@ -48,7 +48,7 @@ export async function runMigrate(
       await forgetIfUnkept(parts, guestName);
     }
   });
-  if (end.kind === "moved") record.awaited = { online: false, until: performance.now() + MONITOR_MS };
+  if (end.kind === "moved") awaitMonitor(call, false);
   parts.look(guestName);
   return { exitCode: 0, fields: { end: end.kind } };
 }

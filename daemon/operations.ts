@@ -27,7 +27,7 @@ import { forgetIfUnkept } from "./unkept-guest.ts";
 const HYPERVISOR_SHARE = 0.6;
 
 /** The framework's own monitor after an operation comes within this, or is asked for. */
-export const MONITOR_MS = 10_000;
+const MONITOR_MS = 10_000;
 
 /** What operations on guests need. */
 export interface OperationParts extends FactSources {
@@ -88,7 +88,7 @@ export async function runMonitor(parts: OperationParts, call: Call, signal: Abor
   // nobody was told anything when the shim went away; at the deadline it was told UNKNOWN
   if (signal.aborted && !hasCode(signal.reason, "TIMED_OUT")) return { exitCode, fields };
   if (call.isByHand) return { exitCode, fields };
-  record.lastTold = { answer, at: new Date() };
+  record.lastTold = { answer, source: reading?.source, at: new Date() };
   const told = parts.book.told(record, lastAnswerOf(record, answer, reading));
   // an outage of an hour is two lines, not one for each monitor
   if (told.isNews && answer.state.kind === "UNKNOWN")
@@ -115,7 +115,7 @@ export async function runOnline(parts: OperationParts, call: Call, signal: Abort
   });
   parts.arrivals.forget(record.registration.resource);
   record.onlineUntil = performance.now() + attributes.delayAfterGuestOnlineS * 1000;
-  record.awaited = { online: true, until: performance.now() + exitCode * 1000 + MONITOR_MS };
+  awaitMonitor(call, true, exitCode * 1000);
   parts.look(attributes.guestName);
   return { exitCode };
 }
@@ -270,7 +270,7 @@ async function stop(
     await saveDefinition(context, definition, call.budgetMs, inTurn);
     return result;
   });
-  record.awaited = { online: false, until: performance.now() + MONITOR_MS };
+  awaitMonitor(call, false);
   return { exitCode: 0, fields: { stopped } };
 }
 
@@ -318,6 +318,16 @@ export async function operate<T>(
     },
     signal,
   );
+}
+
+/**
+ * The framework follows its operation with a monitor: what that will tell is not asked for until then. After an operator's
+ * it does not, so it is asked at once.
+ *
+ * @param delayMs how long the framework was told to wait before
+ */
+export function awaitMonitor({ record, isByHand }: Call, online: boolean, delayMs = 0): void {
+  if (!isByHand) record.awaited = { online, until: performance.now() + delayMs + MONITOR_MS };
 }
 
 /** What an entry point works with. */

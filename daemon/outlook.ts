@@ -111,9 +111,10 @@ function ofAnswer({ registration: { lastAnswer }, due, isUnknownTold }: OutlookF
   if (!isUnknownTold && sameState(lastAnswer.state, due.state))
     return [`The next monitor is answered ${next} again: nothing follows from that.`];
   const before = isUnknownTold ? `UNKNOWN, and ${told} before that` : told;
-  return [
-    `The engine was told ${before}; its next monitor is answered ${next}: ${consequence(lastAnswer.state, due)}.`,
-  ];
+  const follows = sameState(lastAnswer.state, due.state)
+    ? "the resource stays as it was before"
+    : consequence(lastAnswer.state, due);
+  return [`The engine was told ${before}; its next monitor is answered ${next}: ${follows}.`];
 }
 
 /** Source: VCS User's Guide, how VCS handles resource faults; ToleranceLimit, IntentionalOffline. */

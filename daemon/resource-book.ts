@@ -22,8 +22,10 @@ export interface ResourceRecord {
   /** How far the migration is that runs now. */
   migration: object | undefined;
   lastReading: { readonly reading: Reading; readonly at: Date } | undefined;
-  /** What this process told the engine last, with its reason. */
-  lastTold: { readonly answer: Answer; readonly at: Date } | undefined;
+  /** What this process told the engine last, with its reason, and who had said so; nobody, where nothing was proved. */
+  lastTold:
+    | { readonly answer: Answer; readonly source: Reading["source"] | undefined; readonly at: Date }
+    | undefined;
   /** The engine was told UNKNOWN last: it shows that until its next monitor. */
   unknownTold: boolean;
   /** The framework follows an operation with a monitor of its own: until then what that finds is not asked for. */

@@ -108,8 +108,9 @@ function answerView({ registration, unknownTold, lastTold }: ResourceRecord): Gu
   if (state === undefined) return null;
   const told = { ...stateView(state), code: monitorExitCode(state) };
   if (lastTold === undefined || !sameState(lastTold.answer.state, state))
-    return { ...told, reason: null, at: null, ageS: null };
-  return { ...told, reason: lastTold.answer.reason, ...momentView(lastTold.at) };
+    return { ...told, reason: null, source: null, at: null, ageS: null };
+  const { answer, source, at } = lastTold;
+  return { ...told, reason: answer.reason, source: source ?? null, ...momentView(at) };
 }
 
 function whyView(

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { IpcError } from "./ipc-error.ts";
 
+/** `platform`: libvirt or RHEV-M; `emulator`: the guest's process, as libvirt did not answer. */
+const source = z.enum(["platform", "emulator"]);
+
 /** A state in words, `ONLINE(100)`, and how sure it is in percent; null for what is not ONLINE. */
 const state = { state: z.string(), confidence: z.number().nullable() };
 
@@ -25,6 +28,8 @@ const guestFields = {
       /** What monitor exited with. */
       code: z.number(),
       reason: z.string().nullable(),
+      /** Who had said so; null as above, and where nothing was proved. */
+      source: source.nullable(),
       at: z.string().nullable(),
       ageS: z.number().nullable(),
     })
@@ -35,8 +40,7 @@ const guestFields = {
     .object({
       ...state,
       reason: z.string(),
-      /** `platform`: libvirt or RHEV-M; `emulator`: its process, as libvirt did not answer. */
-      source: z.enum(["platform", "emulator"]),
+      source,
       uuid: z.string().nullable(),
       at: z.string(),
       ageS: z.number(),

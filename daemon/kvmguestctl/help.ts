@@ -4,7 +4,7 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { COMMON_OPTIONS, OPTIONS, type OptionName } from "./options.ts";
 
 /** The environment variables of kvmguestctl, with what they are for. */
-export const VARIABLES = [
+const VARIABLES = [
   ["VCSKVMGUESTD_SOCKET", "stands for --socket; the option wins"],
   ["VCSKVMGUESTD_CONFIG", "stands for --config; the option wins"],
   ["NO_COLOR", "set to anything: no colours on a terminal either"],

@@ -1,6 +1,6 @@
 import type { GuestAnswer } from "../../ipc/answers.ts";
 import { printable } from "./printable.ts";
-import type { Style } from "./terminal.ts";
+import type { Paint, Style } from "./terminal.ts";
 
 /** A state in its colour: well, doubtful, and what an operator should look at. */
 export function painted(style: Style, state: string, confidence: number | null): string {
@@ -8,16 +8,29 @@ export function painted(style: Style, state: string, confidence: number | null):
 }
 
 /** How a state is coloured. OFFLINE is the normal state of a standby host. */
-export function painter(style: Style, state: string, confidence: number | null): (text: string) => string {
+export function painter(style: Style, state: string, confidence: number | null): Paint {
   if (state === "UNKNOWN") return style.bad;
   if (confidence === null) return style.faint;
   return confidence === 100 ? style.good : style.odd;
 }
 
-/** Who said what was read last. */
-export function sourceText({ environment, reading }: GuestAnswer): string {
-  if (reading === null) return "-";
-  if (reading.source === "emulator") return "emulator";
+/** What is known newest: by a monitor, or by the daemon's own looks between two of them. */
+export function newest({ answer, reading }: GuestAnswer): {
+  readonly ageS: number | null;
+  readonly source: "platform" | "emulator" | null;
+} {
+  if (reading === null || (answer?.ageS ?? Number.POSITIVE_INFINITY) < reading.ageS)
+    return { ageS: answer?.ageS ?? null, source: answer?.source ?? null };
+  return reading;
+}
+
+/** Who said so, in the operator's words. */
+export function sourceText(
+  environment: GuestAnswer["environment"],
+  source: "platform" | "emulator" | null,
+): string {
+  if (source === null) return "-";
+  if (source === "emulator") return "emulator";
   return environment === "rhev" ? "RHEV-M" : "libvirt";
 }
 

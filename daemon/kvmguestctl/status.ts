@@ -5,7 +5,7 @@ import type { CommandContext } from "./command.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { withNames } from "./names.ts";
 import { printable } from "./printable.ts";
-import { painter, reasonText, sourceText } from "./state-cells.ts";
+import { newest, painter, reasonText, sourceText } from "./state-cells.ts";
 import { tableLines } from "./table.ts";
 import type { Style } from "./terminal.ts";
 
@@ -24,24 +24,26 @@ export async function guestsNamed(context: CommandContext): Promise<readonly Gue
   return withNames(parseGuests(text), context.words);
 }
 
-/** The table: one row a resource. State and confidence are what the engine was told last, the age is the reading's. */
+/** The table: one row a resource. State and confidence are what the engine was told last; the age
+ * is that of the newest look at the guest, which may be later. */
 export function statusLines(guests: readonly GuestAnswer[], style: Style): readonly string[] {
   if (guests.length === 0) return ["no resource is open here: the engine opens them when its agent starts"];
   const head = ["RESOURCE", "GUEST", "ENV", "STATE", "CONF", "AGE", "SOURCE", "REASON"];
   return tableLines([
     head.map((text) => ({ text, paint: style.bold })),
     ...guests.map((guest) => {
-      const { answer } = guest;
+      const { answer, environment } = guest;
+      const known = newest(guest);
       const state = answer === null ? "not told" : answer.state.replace(/\(.*/, "");
       const confidence = answer?.confidence ?? null;
       return [
         { text: printable(guest.resource) },
         { text: printable(guest.guest) },
-        { text: guest.environment },
+        { text: environment },
         { text: state, paint: painter(style, state, confidence) },
         { text: confidence === null ? "-" : String(confidence) },
-        { text: ageText(guest.reading?.ageS ?? null) },
-        { text: sourceText(guest) },
+        { text: ageText(known.ageS) },
+        { text: sourceText(environment, known.source) },
         { text: reasonText(guest) },
       ];
     }),

@@ -1,7 +1,9 @@
+import type { Paint } from "./terminal.ts";
+
 /** One cell: its text, and how it is coloured. */
 export interface Cell {
   readonly text: string;
-  readonly paint?: (text: string) => string;
+  readonly paint?: Paint;
 }
 
 /** Lines of a table whose columns are as wide as their widest cell; the last column is not padded. */

@@ -1,10 +1,13 @@
+/** Colours a text, or leaves it as it is. */
+export type Paint = (text: string) => string;
+
 /** Colours for people; plain text where there is no terminal. */
 export interface Style {
-  good(text: string): string;
-  odd(text: string): string;
-  bad(text: string): string;
-  faint(text: string): string;
-  bold(text: string): string;
+  readonly good: Paint;
+  readonly odd: Paint;
+  readonly bad: Paint;
+  readonly faint: Paint;
+  readonly bold: Paint;
 }
 
 /** Where a command writes. */
@@ -45,6 +48,6 @@ export function styleFor(isTerminal: boolean, env: Readonly<Record<string, strin
   return isTerminal && !isRefused ? COLOURED : PLAIN;
 }
 
-function sgr(code: number): (text: string) => string {
+function sgr(code: number): Paint {
   return (text) => `\u001b[${code}m${text}\u001b[0m`;
 }

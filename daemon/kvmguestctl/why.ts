@@ -45,7 +45,7 @@ function resourceLines(resource: WhyAnswer["resources"][number], style: Style, n
   const read =
     reading === null
       ? "nothing yet"
-      : `${painted(style, reading.state, reading.confidence)}${because(reading.reason)}, by ${sourceText(resource)}, ${momentText(reading.at, now)} (age ${ageText(reading.ageS)})`;
+      : `${painted(style, reading.state, reading.confidence)}${because(reading.reason)}, by ${sourceText(resource.environment, reading.source)}, ${momentText(reading.at, now)} (age ${ageText(reading.ageS)})`;
   return [
     `resource ${style.bold(printable(resource.resource))} (${resource.environment})`,
     `  the engine was told: ${told}`,

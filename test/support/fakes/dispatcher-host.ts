@@ -21,6 +21,8 @@ export interface Asking {
   readonly guest?: string;
   readonly more?: Readonly<Record<string, string | readonly string[]>>;
   readonly signal?: AbortSignal;
+  /** An operator asks. */
+  readonly isByHand?: true;
 }
 
 /** The product's dispatcher over fakes, as one process after another. */
@@ -64,8 +66,9 @@ export class DispatcherHost {
 
   /** The exit code of an entry point for web1_res. */
   ask(name: EntryPointName, asking: Asking = {}): Promise<number> {
-    const { guest = "web1", more = {}, signal, ...options } = asking;
-    return this.raw(name, requestArguments("web1_res", { GuestName: guest, ...more }, options), signal);
+    const { guest = "web1", more = {}, signal, isByHand, ...options } = asking;
+    const args = requestArguments("web1_res", { GuestName: guest, ...more }, options);
+    return this.raw(name, args, signal, isByHand === undefined ? {} : { isByHand });
   }
 
   /** The exit code of an entry point with these arguments. */
@@ -73,8 +76,9 @@ export class DispatcherHost {
     name: EntryPointName,
     args: readonly string[],
     signal = new AbortController().signal,
+    by: { readonly isByHand?: true } = {},
   ): Promise<number> {
-    const { exitCode } = await this.#dispatcher.handle({ kind: "entry-point", name, args, signal });
+    const { exitCode } = await this.#dispatcher.handle({ kind: "entry-point", name, args, signal, ...by });
     return exitCode;
   }
 

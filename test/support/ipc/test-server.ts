@@ -31,7 +31,7 @@ export class TestServer {
     this.reply = () => Promise.resolve({ exitCode: 0, output: "" });
   }
 
-  async start(options: Partial<Omit<ServerOptions, "socket" | "views" | "log">> = {}): Promise<void> {
+  async start(options: Partial<Omit<ServerOptions, "socket" | "log">> = {}): Promise<void> {
     this.#server = await startServer(
       {
         limits: DEFAULT_LIMITS,
@@ -39,10 +39,10 @@ export class TestServer {
           this.requests.push(request);
           return this.reply(request);
         },
-        ...options,
-        socket: this.socket,
         views: this.views,
         controls: this.controls,
+        ...options,
+        socket: this.socket,
         log: this.log,
       },
       this.#end.signal,
@@ -66,7 +66,7 @@ export class TestServer {
 
 /** A started server in a folder of its own. */
 export async function startTestServer(
-  options: Partial<Omit<ServerOptions, "socket" | "views" | "log">> = {},
+  options: Partial<Omit<ServerOptions, "socket" | "log">> = {},
 ): Promise<TestServer> {
   const server = new TestServer(await makeFolder());
   await server.start(options);

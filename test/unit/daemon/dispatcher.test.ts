@@ -57,6 +57,25 @@ describe("monitor", () => {
     expect(host.book.get("web1_res")?.unknownTold).toBe(false);
   });
 
+  it("that an operator asks for tells the engine nothing: what it knows stays, and it is asked to probe all the same", async () => {
+    host.platform.readings.set("web1", RUNNING);
+    await host.ask("monitor");
+    host.platform.readings.set("web1", STOPPED);
+
+    expect(await host.ask("monitor", { isByHand: true })).toBe(100);
+    expect(host.told).toEqual(["web1_res 110"]);
+    expect(host.book.get("web1_res")?.registration.lastAnswer?.state).toEqual(online(100));
+    expect(host.book.get("web1_res")?.lastTold?.answer.state).toEqual(online(100));
+  });
+
+  it("of the framework is awaited after an operation, and of nobody after an operator's", async () => {
+    await host.ask("online", { isByHand: true });
+    expect(host.book.get("web1_res")?.awaited).toBeUndefined();
+
+    await host.ask("offline");
+    expect(host.book.get("web1_res")?.awaited).toMatchObject({ online: false });
+  });
+
   it("says once what the engine is told, and once that it cannot be told", async () => {
     host.platform.readings.set("web1", RUNNING);
     await host.ask("monitor");

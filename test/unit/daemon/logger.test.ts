@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createLogger } from "../../../daemon/logger.ts";
+import { createLogger, logLevelOf } from "../../../daemon/logger.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 
 const SECRET = "S3cr3t-word";
@@ -71,5 +71,31 @@ describe("the logger", () => {
     log.debug({}, "heard");
 
     expect(lines).toHaveLength(1);
+  });
+});
+
+describe("the log level", () => {
+  it("is changed by an operator, which is told whatever the level was", () => {
+    const { log, lines } = recording("error");
+    const level = logLevelOf(log, log);
+    level.setLogLevel("warn");
+    level.setLogLevel("warn");
+    log.warn({}, "heard");
+    level.setLogLevel("error");
+    log.warn({}, "unheard");
+
+    expect(level.logLevel()).toBe("error");
+    expect(lines.map((line) => parsed(line))).toMatchObject([
+      { level: "warn", from: "error", to: "warn", msg: "log level changed by an operator" },
+      { msg: "heard" },
+      { from: "warn", to: "error", msg: "log level changed by an operator" },
+    ]);
+  });
+
+  it.each(["loud", "", "silent", "trace", "DEBUG"])("is never %j", (word) => {
+    const { log } = recording("info");
+
+    expect(() => logLevelOf(log, log).setLogLevel(word)).toThrow(/^there is no such log level/);
+    expect(log.level).toBe("info");
   });
 });

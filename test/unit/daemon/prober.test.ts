@@ -65,6 +65,24 @@ describe("the prober", () => {
     expect(engine.probes).toEqual(["r", "r"]);
   });
 
+  it("tells which request waits for its monitor, until that came", async () => {
+    expect(prober.pending("r")).toBeUndefined();
+    prober.request("r", OFFLINE);
+    await clock.advance(10);
+    expect(prober.pending("r")).toEqual({ code: 100, inMs: 4990, isFailing: false });
+
+    prober.told("r", OFFLINE);
+    expect(prober.pending("r")).toBeUndefined();
+  });
+
+  it("tells that the engine does not take its requests", async () => {
+    engine.onProbe = () => Promise.reject(new AgentError("PLATFORM_DOWN", "no engine"));
+    prober.request("r", OFFLINE);
+    await clock.advance(10);
+
+    expect(prober.pending("r")).toMatchObject({ isFailing: true });
+  });
+
   it("runs one request at a time for a resource, and one more for all that came meanwhile", async () => {
     let atOnce = 0;
     let most = 0;

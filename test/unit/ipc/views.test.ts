@@ -102,6 +102,26 @@ describe("the stream of events", () => {
     slow.destroy();
   });
 
+  it("survives that the cutting of a reader is an event itself", async () => {
+    server = await startTestServer({ limits: { ...DEFAULT_LIMITS, eventBufferBytes: 10_000 } });
+    const { views, log } = server;
+    log.warn = (_fields, message) => views.publish({ event: "noted", what: message });
+    const quick = await follow();
+    const slow = connect(server.socket);
+    slow.pause();
+    slow.write("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+    await vi.waitFor(() => expect(views.listeners.size).toBe(2), WAIT);
+
+    await vi.waitFor(() => {
+      views.publish("x".repeat(5_000));
+      expect(views.listeners.size).toBe(1);
+    }, WAIT);
+
+    const told = '{"event":"noted","what":"reader of events cut, it is too slow"}';
+    await vi.waitFor(() => expect(quick.lines).toContain(told), WAIT);
+    slow.destroy();
+  });
+
   it("refuses more readers than the limit", async () => {
     server = await startTestServer({ limits: { ...DEFAULT_LIMITS, eventReaders: 1 } });
     await follow();

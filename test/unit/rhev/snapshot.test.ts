@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { paceMs } from "../../../src/rhev/pace.ts";
-import { changedNames, isMoving, type Snapshot, startedNames } from "../../../src/rhev/snapshot.ts";
+import {
+  changedNames,
+  isMoving,
+  type Snapshot,
+  sightWords,
+  startedNames,
+} from "../../../src/rhev/snapshot.ts";
 import { hostFacts, ownFacts, vmFacts } from "../../support/rhev-facts.ts";
 
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
@@ -69,6 +75,14 @@ describe("what differs between two snapshots", () => {
     expect(startedNames(before, snapshot({ vms: vms({ startTime: "b" }) }))).toEqual(["web1"]);
     expect(startedNames(before, snapshot({ vms: vms({ startTime: "a" }) }))).toEqual([]);
     expect(startedNames(undefined, snapshot())).toEqual([]);
+  });
+});
+
+describe("what a snapshot shows of a guest", () => {
+  it("is its status and the host that RHEV-M names, in words", () => {
+    expect(sightWords(snapshot(), "web1")).toBe(`up on ${hostFacts("h1").name}`);
+    expect(sightWords(snapshot({ vms: vms({ status: "down", hostId: undefined }) }), "web1")).toBe("down");
+    expect(sightWords(snapshot(), "web9")).toBe("not there");
   });
 });
 
