@@ -63,9 +63,12 @@ export function rhevReadiness(
 
 /** Those of one engine and user together. */
 function byEngine(resources: readonly CheckedResource[]): readonly (readonly CheckedResource[])[] {
-  const keyOf = ({ attributes: { rhevmInfo } }: CheckedResource) => `${rhevmInfo.user} ${rhevmInfo.url}`;
-  const keys = [...new Set(resources.map(keyOf))];
-  return keys.map((key) => resources.filter((one) => keyOf(one) === key));
+  const keys = [...new Set(resources.map(engineKey))];
+  return keys.map((key) => resources.filter((one) => engineKey(one) === key));
+}
+
+function engineKey({ attributes: { rhevmInfo } }: CheckedResource): string {
+  return `${rhevmInfo.user} ${rhevmInfo.url}`;
 }
 
 function settingsForChecks(config: Config): RhevSettings {
