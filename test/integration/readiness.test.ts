@@ -49,7 +49,8 @@ function rowsWith(word: string, { rows }: CheckReport): readonly string[] {
 
 const stateSeen = async () => ({
   xml: await one.libvirtd.virsh("dumpxml", "web1"),
-  files: await readdir(one.stateDirectory, { recursive: true }),
+  // a write of the daemon may be under way
+  files: (await readdir(one.stateDirectory, { recursive: true })).filter((name) => !name.endsWith(".tmp")),
   told: one.daemon.said("engine is told a new state").length,
 });
 
