@@ -35,8 +35,8 @@ async function follow(context: CommandContext, isWanted: (event: EventAnswer) =>
     const event = parseNoted(line);
     if (event !== undefined) take(event);
   });
-  if (failed.signal.aborted) throw failed.signal.reason;
   if (context.signal.aborted) return EXIT_CODES.done.code;
+  if (failed.signal.aborted) throw failed.signal.reason;
   throw new IpcError("NO_DAEMON", "vcskvmguestd has ended: systemctl status vcskvmguestd");
 }
 

@@ -20,6 +20,9 @@ export interface Surroundings {
 /** The daemon answers from memory: one that needs longer hangs. */
 const DEFAULT_LIMIT_S = 5;
 
+/** At Ctrl-C, but for commands that go on until then. */
+const INTERRUPTED = "interrupted; what was begun with the daemon goes on there";
+
 /** What became of a request, as an exit code. */
 const EXIT_OF: Readonly<Partial<Record<IpcErrorCode, ExitName>>> = {
   SOCKET_PATH: "wrong",
@@ -37,8 +40,8 @@ export async function runProgram(argv: readonly string[], surroundings: Surround
     return await run(argv, surroundings);
   } catch (error) {
     const { terminal, signal } = surroundings;
-    if (signal.aborted && error === signal.reason) return EXIT_CODES.done.code;
-    terminal.complain(oneLine(messageOf(error)));
+    const isInterrupted = signal.aborted && error === signal.reason;
+    terminal.complain(isInterrupted ? INTERRUPTED : oneLine(messageOf(error)));
     return EXIT_CODES[exitOf(error)].code;
   }
 }

@@ -24,6 +24,7 @@ export async function runWatch(context: CommandContext): Promise<number> {
       last = show(context, await guestsNamed(context), last);
       hasSeen = true;
     } catch (error) {
+      if (error === signal.reason) break;
       if (!hasSeen || !(error instanceof IpcError)) throw error;
       const line = messageOf(error);
       if (line !== last) context.terminal.complain(`${line}; waiting for it`);

@@ -29,7 +29,7 @@ describe("kvmguestctl beside a daemon", () => {
   beforeAll(async () => {
     host = await makeHost();
     readOnly = join(host.folder, "read/agent.sock");
-    await host.configure(`readOnlySocket: { path: ${readOnly}, gid: ${NOBODY} }`);
+    await host.configure(`readOnlySocket: { path: ${readOnly}, gid: ${NOBODY} }\nmonitorIntervalS: 1`);
     await chmod(host.folder, 0o755);
     await runSectorGuests(host.libvirtd, ["web1"]);
     await host.daemon.start();
@@ -82,7 +82,7 @@ describe("kvmguestctl beside a daemon", () => {
       "the engine was told: OFFLINE (exit code 100): libvirt says shut off (destroyed)",
     );
     expect(after).toContain("The next monitor is answered OFFLINE again: nothing follows from that.");
-    expect(after).toContain("engine is told a new state: from ONLINE(100), state OFFLINE");
+    expect(after).toContain("engine is told a new state: entryPoint monitor, from ONLINE(100), state OFFLINE");
     expect([await watch.end(), await events.end()]).toEqual([0, 0]);
     printed.push(watch.out, events.out);
   });

@@ -5,6 +5,7 @@ import type { DryRunAnswer } from "../../../ipc/answers.ts";
 import { parseDryRun } from "../../../ipc/answers.ts";
 import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
 import { AgentError } from "../../../src/agent-error.ts";
+import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
 import { aReading, RUNNING } from "../../support/fakes/fake-platform.ts";
 import { attributesOfGuest, requestArguments } from "../../support/fakes/resources.ts";
@@ -21,6 +22,14 @@ const NAMES: readonly EntryPointName[] = [
   "migrate",
   "shutdown",
 ];
+/** What is foretold in these words is this call of the platform. */
+const FORETOLD = [
+  [/asked to start the guest/, /start web1/],
+  [/brought back/, /wake web1/],
+  [/asked to shut the guest down/, /requestShutdown web1/],
+  [/asked to destroy it/, /destroy web1/],
+  [/asked to move the guest/, /migrate web1/],
+] as const;
 let host: DispatcherHost;
 
 beforeEach(() => {
@@ -158,6 +167,36 @@ describe("a dry run", () => {
       "node2 is asked whether it can take the guest; if not: refused",
     );
     expect((await tried("migrate")).steps[0]).toBe("refused: VCSInfo names no target host");
+  });
+
+  it.each(
+    (["online", "offline", "clean", "migrate"] as const).flatMap((name) =>
+      [
+        aReading(),
+        RUNNING,
+        aReading({ active: true, suspended: "paused", state: INTENTIONAL_OFFLINE }),
+        aReading({ active: true, state: OFFLINE }),
+        aReading({ active: true, migrating: true, state: online(100) }),
+        aReading({ active: true, state: online(20) }),
+      ].map((reading) => ({ name, reading, text: JSON.stringify(reading) })),
+    ),
+  )("foretells what $name then asks of a guest that was read as $text", async ({ name, reading }) => {
+    host.platform.readings.set("web1", reading);
+    host.platform.deeds.migrate = () => Promise.resolve({ kind: "stayed", why: "told by the test" });
+    const attributes = {
+      DelayAfterGuestOffline: "1",
+      DelayAfterGuestOnline: "0",
+      VCSInfo: ["TargetHost", "node2"],
+    };
+    await host.ask("open");
+    const steps = (await tried(name, attributes)).steps.join("; ");
+    const from = host.platform.calls.length;
+
+    await host.ask(name, { more: attributes });
+
+    const asked = host.platform.calls.slice(from).join("; ");
+    for (const [words, call] of FORETOLD)
+      expect([words.source, words.test(steps)]).toEqual([words.source, call.test(asked)]);
   });
 
   it("reports attributes that cannot be right, and the exit code that comes of it", async () => {

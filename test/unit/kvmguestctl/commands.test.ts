@@ -96,6 +96,18 @@ describe("watch", () => {
   });
 });
 
+describe("a command that ends by itself", () => {
+  it("says that it was interrupted, and that the daemon was not", async () => {
+    server.reply = () => new Promise(() => undefined);
+    const { terminal, code } = run(["entry-point", "online", "vm1"]);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), WAIT);
+    stop.abort(new Error("SIGINT"));
+
+    expect(await code).toBe(1);
+    expect(terminal.complaints).toEqual(["interrupted; what was begun with the daemon goes on there"]);
+  });
+});
+
 describe("entry-point", () => {
   it("passes the attributes that the daemon keeps where only the resource is named, as an operator", async () => {
     server.reply = () => Promise.resolve({ exitCode: 110, output: "" });
