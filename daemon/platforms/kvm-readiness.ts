@@ -7,6 +7,7 @@ import type { Log } from "../../src/log.ts";
 import type { Check, CheckedResource } from "../../src/readiness.ts";
 import type { Config } from "../config-schema.ts";
 import { peerUris, systemName } from "../settings.ts";
+import { patienceOf } from "./kvm.ts";
 
 /** Checks of one environment, and what ends the connections that they share. */
 export interface EnvironmentChecks {
@@ -27,10 +28,7 @@ export function kvmReadiness(
   log: Log,
 ): EnvironmentChecks {
   const { libvirt, migration, kvm } = config;
-  const patience = {
-    openTimeoutMs: libvirt.openTimeoutS * 1000,
-    keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
-  };
+  const patience = patienceOf(config);
   const own = new HostAccess(
     inspectionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
   );

@@ -10,16 +10,22 @@ import { peerUris } from "../settings.ts";
 /** The platform over libvirt, as configured; how libvirt is reached is that of the first configuration for good. */
 export function kvmPlatform(config: () => Config, log: Log): KvmPlatform {
   const { libvirt } = config();
-  const patience = {
-    openTimeoutMs: libvirt.openTimeoutS * 1000,
-    keepalive: { intervalMs: libvirt.keepaliveIntervalS * 1000, count: libvirt.keepaliveCount },
-  };
+  const patience = patienceOf(config());
   return new KvmPlatform({
     open: sessionOpener({ uri: libvirt.uri, sockets: libvirt.sockets, ...patience }, log),
     openPeer: peerOpener(patience, log),
     settings: settingsInForce(config, libvirt),
     log,
   });
+}
+
+/** How patiently connections to libvirt are opened and kept. */
+export function patienceOf({ libvirt }: Config) {
+  const { openTimeoutS, keepaliveIntervalS, keepaliveCount } = libvirt;
+  return {
+    openTimeoutMs: openTimeoutS * 1000,
+    keepalive: { intervalMs: keepaliveIntervalS * 1000, count: keepaliveCount },
+  };
 }
 
 /** What is wrong with words that only the platform knows: states, and URIs. */

@@ -32,40 +32,43 @@ export function rhevReadiness(
     haresEngine(() => haresOptions(config)),
     book,
   );
-  const engines = new Map<string, { readonly access: EngineAccess; readonly its: CheckedResource[] }>();
+  const usable: CheckedResource[] = [];
   const incomplete: Check[] = [];
   for (const one of resources) {
-    const { url, user } = one.attributes.rhevmInfo;
-    const trouble = accessTrouble(url, user);
-    if (url === undefined || user === undefined || trouble !== undefined) {
-      incomplete.push(incompleteCheck(one, trouble ?? "RHEVMInfo names no URL or no User"));
-      continue;
-    }
-    const key = `${user} ${url}`;
-    const known = engines.get(key);
-    if (known !== undefined) {
-      known.its.push(one);
-      continue;
-    }
-    const its = [one];
+    const trouble = accessTrouble(one.attributes.rhevmInfo);
+    if (trouble === undefined) usable.push(one);
+    else incomplete.push(incompleteCheck(one, trouble));
+  }
+  const engines = byEngine(usable).map((its) => {
+    const { url = "", user = "" } = its[0]?.attributes.rhevmInfo ?? {};
     const access = new EngineAccess({
       access: { url, user, encrypted: (signal) => passwords.of(url, user, signal) },
-      guests: () => its.map(({ attributes }) => attributes.guestName),
+      guests: its.map(({ attributes }) => attributes.guestName),
       settings: () => settings,
       identity: readOwnIdentity,
       log,
     });
-    engines.set(key, { access, its });
-  }
+    return { access, its };
+  });
   return {
     checks: [
       ...incomplete,
-      ...[...engines.values()].flatMap(({ access, its }) => engineChecks(access, settings.trust, its)),
+      ...engines.flatMap(({ access, its }) => engineChecks(access, settings.trust, its)),
     ],
     close: async () => {
-      await Promise.all([...engines.values()].map(({ access }) => access.close()));
+      await Promise.all(engines.map(({ access }) => access.close()));
     },
   };
+}
+
+/** Those of one engine and user together. */
+function byEngine(resources: readonly CheckedResource[]): readonly (readonly CheckedResource[])[] {
+  const keys = [...new Set(resources.map(engineKey))];
+  return keys.map((key) => resources.filter((one) => engineKey(one) === key));
+}
+
+function engineKey({ attributes: { rhevmInfo } }: CheckedResource): string {
+  return `${rhevmInfo.user} ${rhevmInfo.url}`;
 }
 
 function settingsForChecks(config: Config): RhevSettings {
@@ -75,10 +78,11 @@ function settingsForChecks(config: Config): RhevSettings {
 }
 
 /** What is wrong with a URL or a user; a URL may hold a password, so it is shown nowhere until it is known to be right. */
-function accessTrouble(url: string | undefined, user: string | undefined): string | undefined {
+function accessTrouble({ url, user }: CheckedResource["attributes"]["rhevmInfo"]): string | undefined {
+  if (url === undefined || user === undefined) return "RHEVMInfo names no URL or no User";
   try {
-    if (url !== undefined) parseRhevmUrl(url);
-    if (user !== undefined) parseUser(user);
+    parseRhevmUrl(url);
+    parseUser(user);
     return undefined;
   } catch (error) {
     return messageOf(error);

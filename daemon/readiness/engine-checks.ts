@@ -37,26 +37,31 @@ export function engineCheck(hares: HaresOptions, peers: readonly string[]): Chec
           row.warning(`the engine does not answer: ${messageOf(error)}`, "hastart, then hastatus -sum"),
         ];
       }
-      const known = [...states.keys()].join(", ");
-      const own = states.get(hares.system);
-      if (own === undefined)
-        return [
-          row.problem(
-            `the cluster has no system ${hares.system}, which this host takes for its own name: it has ${known}`,
-            "set engine.system to the name that hasys -list has for this host",
-          ),
-        ];
-      const strangers = peers.filter((system) => !states.has(system));
-      if (strangers.length > 0)
-        return [
-          row.warning(
-            `peers of the configuration that are no systems of this cluster: ${strangers.join(", ")}; it has ${known}`,
-            "correct the names in peers, unless they belong to the cluster of another site",
-          ),
-        ];
-      return [row.ok(`this host is system ${hares.system} (${own}) of ${known}`)];
+      return [membershipRow(row, hares.system, peers, states)];
     },
   };
+}
+
+function membershipRow(
+  row: RowMaker,
+  system: string,
+  peers: readonly string[],
+  states: ReadonlyMap<string, string>,
+): CheckRow {
+  const known = [...states.keys()].join(", ");
+  const own = states.get(system);
+  if (own === undefined)
+    return row.problem(
+      `the cluster has no system ${system}, which this host takes for its own name: it has ${known}`,
+      "set engine.system to the name that hasys -list has for this host",
+    );
+  const strangers = peers.filter((peer) => !states.has(peer));
+  if (strangers.length > 0)
+    return row.warning(
+      `peers of the configuration that are no systems of this cluster: ${strangers.join(", ")}; it has ${known}`,
+      "correct the names in peers, unless they belong to the cluster of another site",
+    );
+  return row.ok(`this host is system ${system} (${own}) of ${known}`);
 }
 
 /** Does the resource type run this agent's entry points? */

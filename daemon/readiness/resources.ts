@@ -47,39 +47,53 @@ export async function knownResources(
     const row = rowsOf("resources", sources.stateDirectory);
     return { resources: [], rows: [row.problem(messageOf(error), "repair the disk of stateDirectory")] };
   });
+  const names = new Set(registered.resources.map(({ resource }) => resource));
   const asked = await withDeadline(ENGINE_MS, "asking the engine for resources", [signal], (limit) =>
-    orAbort(
-      fromEngine(sources, new Set(registered.resources.map(({ resource }) => resource)), wanted),
-      limit,
-    ),
+    orAbort(fromEngine(sources, names, wanted), limit),
   ).catch((error: unknown): KnownResources => {
-    const why = `only what the daemon has registered is checked: ${messageOf(error)}`;
-    return { resources: [], rows: [rowsOf("resources", "the engine").notChecked(why)] };
+    const why = messageOf(error);
+    const row = rowsOf("resources", "the engine");
+    const strangers = wanted.filter((name) => !names.has(name)).map((name) => unknownRow(name, why));
+    return {
+      resources: [],
+      rows: [row.notChecked(`only what the daemon has registered is checked: ${why}`), ...strangers],
+    };
   });
-  const isWanted = ({ resource }: CheckedResource) => wanted.length === 0 || wanted.includes(resource);
+  return together(registered, asked, wanted);
+}
+
+function together(
+  registered: KnownResources,
+  asked: KnownResources,
+  wanted: readonly string[],
+): KnownResources {
   const resources = [...registered.resources, ...asked.resources]
-    .filter(isWanted)
+    .filter(({ resource }) => wanted.length === 0 || wanted.includes(resource))
     .toSorted((one, other) => (one.resource < other.resource ? -1 : 1));
   const rows = [...registered.rows, ...asked.rows];
   const isSaid = (name: string) => rows.some(({ about }) => about === `resource ${name}`);
-  const unknown = wanted.filter(
-    (name) => !resources.some(({ resource }) => resource === name) && !isSaid(name),
-  );
-  const words = `${registered.resources.length} registered with the daemon, ${asked.resources.length} more of the engine`;
+  const isFound = (name: string) => resources.some(({ resource }) => resource === name);
+  const unknown = wanted.filter((name) => !isFound(name) && !isSaid(name));
+  const sum = `${registered.resources.length} registered with the daemon, ${asked.resources.length} more of the engine`;
   return {
     resources,
     rows: [
       ...rows,
       ...resources.flatMap(networkRows),
-      ...unknown.map((name) =>
-        rowsOf("resources", `resource ${name}`).problem(
-          "neither the daemon nor the engine knows a resource KVMGuest of this name",
-          "hares -list Type=KVMGuest",
-        ),
-      ),
-      rowsOf("resources", "this host").ok(words),
+      ...unknown.map((name) => unknownRow(name, undefined)),
+      rowsOf("resources", "this host").ok(sum),
     ],
   };
+}
+
+/** @param silence why the engine could not be asked; undefined: it was */
+function unknownRow(name: string, silence: string | undefined): CheckRow {
+  const row = rowsOf("resources", `resource ${name}`);
+  if (silence !== undefined) return row.notChecked(`the daemon has not registered it, and ${silence}`);
+  return row.problem(
+    "neither the daemon nor the engine knows a resource KVMGuest of this name",
+    "hares -list Type=KVMGuest",
+  );
 }
 
 /** DROpts is looked at as a whole when a guest is started: what is wrong then keeps it from starting. */

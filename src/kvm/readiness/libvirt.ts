@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { messageOf } from "../../agent-error.ts";
-import { type Check, rowsOf } from "../../readiness.ts";
+import { type Check, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
 import type { HostAccess } from "./host-access.ts";
 
 /** The oldest libvirt that was tried; the calls in use are older still. */
@@ -25,21 +25,13 @@ export function libvirtCheck(
           ),
         ];
       try {
-        const versions = await libvirt.use("asking for versions", signal, async (host) => ({
-          library: await host.getLibVersion({ signal }),
-          emulator: await host.getVersion({ signal }),
-        }));
-        const kind = socket.includes("virtqemud")
-          ? "modular daemon"
-          : "libvirtd or a proxy of the modular daemons";
-        const found = `libvirt ${versionText(versions.library)}, QEMU ${versionText(versions.emulator)}, over ${socket} (${kind})`;
-        if (versions.library >= TRIED.from) return [row.ok(found)];
-        return [
-          row.warning(
-            `${found}: versions before ${TRIED.words} were not tried with this agent`,
-            "update libvirt before you rely on it",
-          ),
-        ];
+        const library = await libvirt.use("asking for its version", signal, (host) =>
+          host.getLibVersion({ signal }),
+        );
+        const emulator = await libvirt.use("asking for QEMU's version", signal, (host) =>
+          host.getVersion({ signal }),
+        );
+        return [versionRow(row, socket, library, emulator)];
       } catch (error) {
         return [
           row.problem(
@@ -50,6 +42,16 @@ export function libvirtCheck(
       }
     },
   };
+}
+
+function versionRow(row: RowMaker, socket: string, library: number, emulator: number): CheckRow {
+  const kind = socket.includes("virtqemud") ? "modular daemon" : "libvirtd or a proxy of the modular daemons";
+  const found = `libvirt ${versionText(library)}, QEMU ${versionText(emulator)}, over ${socket} (${kind})`;
+  if (library >= TRIED.from) return row.ok(found);
+  return row.warning(
+    `${found}: versions before ${TRIED.words} were not tried with this agent`,
+    "update libvirt before you rely on it",
+  );
 }
 
 /** libvirt's numbers: major * 1,000,000 + minor * 1,000 + micro. */

@@ -1,7 +1,7 @@
 import { AgentError, hasCode, messageOf } from "../../agent-error.ts";
 import { XML } from "../../libvirt/flags.ts";
 import { type Check, type CheckedResource, type CheckRow, type RowMaker, rowsOf } from "../../readiness.ts";
-import { type DiskSource, diskSourcesOf } from "./disk-sources.ts";
+import { diskSourcesOf } from "./disk-sources.ts";
 import type { HostAccess, InspectedHost } from "./host-access.ts";
 import { machineTypeOf, machineTypesIn } from "./machine-types.ts";
 import type { Peer } from "./peer.ts";
@@ -21,7 +21,7 @@ export function peerGuestCheck(
   { system, access }: Peer,
   { resource, attributes }: CheckedResource,
 ): Check {
-  const { guestName: guest, guestConfigFilePath } = attributes;
+  const { guestName: guest } = attributes;
   const about = `guest ${guest} on peer ${system}`;
   const row = rowsOf("peer guest", about);
   return {
@@ -29,39 +29,36 @@ export function peerGuestCheck(
     about,
     async look(signal) {
       const here = await definedAt(libvirt, `looking up guest ${guest}`, guest, signal);
-      let there: Defined | undefined;
-      let missing: readonly DiskTrouble[] = [];
-      let unfit: readonly CheckRow[];
       try {
-        there = await definedAt(access, `looking up guest ${guest} on ${system}`, guest, signal);
-        unfit = await machineRows(row, { system, access }, here, signal);
-        if (there !== undefined) missing = await troubledDisks(access, system, there, signal);
+        const there = await definedAt(access, `looking up guest ${guest} on ${system}`, guest, signal);
+        const unfit = await machineRows(row, { system, access }, here, signal);
+        if (there === undefined) return [...unfit, undefinedRow(row, system, resource, attributes)];
+        const different = await differences(row, system, here, there);
+        const missing = await diskRows(row, { system, access }, there, signal);
+        const rows = [...unfit, ...different, ...missing];
+        return rows.length > 0
+          ? rows
+          : [row.ok("defined there with the same UUID and disks, which are there")];
       } catch (error) {
         return [row.notChecked(messageOf(error))];
       }
-      if (there === undefined)
-        return [
-          ...unfit,
-          guestConfigFilePath === undefined
-            ? row.warning(
-                "not defined there, and GuestConfigFilePath is not set: it can migrate there, and cannot be started there",
-                `virsh define it on ${system}, or hares -modify ${resource} GuestConfigFilePath PATH; its disks there: run this check on ${system}`,
-              )
-            : row.ok(
-                `not defined there, which GuestConfigFilePath mends; its disks there: run this check on ${system}`,
-              ),
-        ];
-      const rows = await differences(row, system, here, there);
-      const troubles = missing.map(({ disk, words }) =>
-        row.problem(
-          `disk ${disk.target}, ${disk.path ?? ""}, cannot be used there: ${words}`,
-          `mount its storage on ${system} under the same path`,
-        ),
-      );
-      const all = [...unfit, ...rows, ...troubles];
-      return all.length > 0 ? all : [row.ok(`defined there with the same UUID and disks, which are there`)];
     },
   };
+}
+
+function undefinedRow(
+  row: RowMaker,
+  system: string,
+  resource: string,
+  { guestConfigFilePath }: CheckedResource["attributes"],
+): CheckRow {
+  const disks = `its disks there: run this check on ${system}`;
+  if (guestConfigFilePath !== undefined)
+    return row.ok(`not defined there, which GuestConfigFilePath mends; ${disks}`);
+  return row.warning(
+    "not defined there, and GuestConfigFilePath is not set: it can migrate there, and cannot be started there",
+    `virsh define it on ${system}, or hares -modify ${resource} GuestConfigFilePath PATH; ${disks}`,
+  );
 }
 
 /** A guest moves with its machine type: the emulator there has to know it. */
@@ -116,33 +113,28 @@ async function pathsOf({ xml }: Defined): Promise<readonly string[]> {
   return disks.flatMap(({ path, isReadOnly }) => (path === undefined || isReadOnly ? [] : [path]));
 }
 
-interface DiskTrouble {
-  readonly disk: DiskSource;
-  readonly words: string;
-}
-
 /** Asked one after another: a call that waits for dead storage holds one of the peer's few workers. */
-async function troubledDisks(
-  access: HostAccess,
-  system: string,
+async function diskRows(
+  row: RowMaker,
+  { system, access }: Pick<Peer, "system" | "access">,
   { uuid, xml }: Defined,
   signal: AbortSignal,
-): Promise<readonly DiskTrouble[]> {
-  const troubles: DiskTrouble[] = [];
-  for (const disk of await diskSourcesOf(xml, `definition on ${system}`)) {
-    if (disk.path === undefined) continue;
-    const { target } = disk;
+): Promise<readonly CheckRow[]> {
+  const rows: CheckRow[] = [];
+  for (const { target, path } of await diskSourcesOf(xml, `definition on ${system}`)) {
+    if (path === undefined) continue;
     try {
       await access.use(`looking at disk ${target} on ${system}`, signal, (host) =>
         host.getBlockInfo(uuid, target, { signal, timeoutMs: DISK_MS }),
       );
     } catch (error) {
       if (!(error instanceof AgentError) || hasCode(error, "CANCELLED")) throw error;
-      troubles.push({ disk, words: messageOf(error) });
+      const words = `disk ${target}, ${path}, cannot be used there: ${messageOf(error)}`;
+      rows.push(row.problem(words, `mount its storage on ${system} under the same path`));
       if (hasCode(error, "TIMED_OUT")) break;
     }
   }
-  return troubles;
+  return rows;
 }
 
 async function definedAt(

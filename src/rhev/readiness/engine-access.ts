@@ -8,8 +8,8 @@ import type { Rhevm } from "../rhevm.ts";
 
 export interface EngineAccessParts {
   readonly access: ManagerAccess;
-  /** The guests that it keeps; asked when they are read. */
-  readonly guests: () => readonly string[];
+  /** The guests that it keeps. */
+  readonly guests: readonly string[];
   readonly settings: () => RhevSettings;
   readonly identity: () => Promise<OwnIdentity>;
   readonly log: Log;
@@ -56,7 +56,7 @@ export class EngineAccess {
     this.#rhevm = connectionTo(access, settings, log);
     const { session, reads } = this.#rhevm;
     const { product } = await session.entry(signal);
-    const vms = await reads.vmsNamed(guests(), signal);
+    const vms = await reads.vmsNamed(guests, signal);
     const hosts = await reads.hosts(signal);
     const clusters = await reads.clusters(signal);
     return { product, vms, clusters, own: ownHostOf(hosts, await identity(), settings().host) };

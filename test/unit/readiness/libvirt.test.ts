@@ -41,6 +41,6 @@ it("warns of a libvirt that is older than what was tried", async () => {
 it("has a problem where no socket is there, or nobody lets us in", async () => {
   expect(await said([])).toEqual(["problem: no socket of libvirt is there: virtqemud-sock, libvirt-sock"]);
   expect(await said(["libvirt-sock"], { refusal: new LibvirtCallError("auth", "polkit refuses") })).toEqual([
-    "problem: libvirt-sock: asking for versions: polkit refuses",
+    "problem: libvirt-sock: asking for its version: polkit refuses",
   ]);
 });

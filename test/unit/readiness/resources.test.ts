@@ -108,6 +108,12 @@ it("does without the engine", async () => {
   );
 });
 
+it("does not call a resource unknown that a silent engine may know", async () => {
+  expect((await known(SILENT, ["vm9"])).rows[1]).toBe(
+    "resource vm9: not checked: the daemon has not registered it, and hares: the engine did not answer in time",
+  );
+});
+
 it("leaves a registration that it cannot read as it is", async () => {
   const file = join(folder, "registrations/vm1.json");
   await writeFile(file, "{broken");
