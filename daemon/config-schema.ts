@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 
 /** libvirt's words for states and the agent's for answers are checked where they are used: src/kvm. */
@@ -110,12 +111,35 @@ const rhev = z
     "takes one of passwordCommand, passwordCredential and passwordFile",
   );
 
+const metrics = z.strictObject({
+  listen: z
+    .string()
+    .regex(
+      /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]):\d{1,5}$/,
+      "must be an address of the loopback and a port, such as 127.0.0.1:9868 or [::1]:9868",
+    )
+    .refine((text) => isIP(hostOf(text)) !== 0 && portOf(text) >= 1 && portOf(text) <= 65_535, {
+      error: "must be an address of the loopback and a port from 1 to 65535",
+      abort: true,
+    })
+    .transform((text) => ({ host: hostOf(text), port: portOf(text) }))
+    .optional(),
+});
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
   readRequestS: seconds(1, 60).optional(),
   connections: z.int().min(1).max(8192).optional(),
 });
+
+function hostOf(text: string): string {
+  return text.slice(0, text.lastIndexOf(":")).replace(/[[\]]/g, "");
+}
+
+function portOf(text: string): number {
+  return Number(text.slice(text.lastIndexOf(":") + 1));
+}
 
 /** The configuration file as a whole. Unknown keys are refused: a misspelt one would silently do nothing. */
 export const configSchema = z.strictObject({
@@ -134,6 +158,7 @@ export const configSchema = z.strictObject({
   sync: sync.prefault({}),
   heartbeat: heartbeat.prefault({}),
   rhev: rhev.prefault({}),
+  metrics: metrics.prefault({}),
   limits: limits.prefault({}),
 });
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
+import { serveMetrics } from "../ipc/metrics-port.ts";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
 import { bootId } from "../src/boot-id.ts";
@@ -18,6 +19,7 @@ import { Heartbeats } from "./heartbeats.ts";
 import { hostDebtStore } from "./host-debt-store.ts";
 import { HostDebts } from "./host-debts.ts";
 import { type KeptGuests, keptGuests } from "./kept-guests.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
@@ -54,7 +56,7 @@ export interface DaemonParts {
  */
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
   const { config, log } = parts;
-  const { socket, readOnlySocket, stateDirectory } = config();
+  const { socket, readOnlySocket, stateDirectory, metrics: exposed } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
   const book = new ResourceBook(registrationStore(stateDirectory, log), log);
@@ -93,6 +95,16 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     log,
     ending.signal,
   );
+  const metrics = createMetrics({
+    book,
+    platform,
+    dispatcher,
+    follower,
+    migrations,
+    prober,
+    queue,
+    log,
+  });
   const loading = newGate();
   const server = await startServer(
     {
@@ -102,7 +114,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
         await loading.ended;
         return dispatcher.handle(request);
       },
-      views: createViews(book, platform),
+      views: { ...createViews(book, platform), metrics: () => metrics.text() },
       limits: limitsOf(config()),
       log,
     },
@@ -121,7 +133,11 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     ending.signal,
   );
   const loops = [platform, follower, heartbeats, stalled, debts].map((loop) => loop.run(ending.signal));
-  const running = Promise.all([...loops, claiming, deciding]);
+  const exposing =
+    exposed.listen === undefined
+      ? undefined
+      : serveMetrics({ address: exposed.listen, metrics: () => metrics.text(), log }, ending.signal);
+  const running = Promise.all([...loops, claiming, deciding, exposing]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
   await aborted(signal);

@@ -6,7 +6,7 @@ import type { HaresOptions } from "./hares.ts";
 import type { HeartbeatSettings } from "./heartbeats.ts";
 
 /** Keys that a reload cannot change: what hangs on them is made once. */
-const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "limits"] as const;
+const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "metrics", "limits"] as const;
 
 export function haresOptions(config: Config): HaresOptions {
   const { hares, timeoutS } = config.engine;

@@ -9,7 +9,7 @@ import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
 const LIBVIRT = "libvirt";
 
 /** What operators may read of the daemon, from memory. */
-export function createViews(book: ResourceBook, platform: Platform): Views {
+export function createViews(book: ResourceBook, platform: Platform): Omit<Views, "metrics"> {
   const sources = new Map([[LIBVIRT, "not connected"]]);
   platform.events.on("connected", (source) => void sources.set(source, "connected"));
   platform.events.on("lost", (source, reason) => void sources.set(source, `lost: ${reason}`));

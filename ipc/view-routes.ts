@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventStream } from "./event-stream.ts";
 import type { IpcLog } from "./ipc-log.ts";
-import { refuse, sendJson } from "./respond.ts";
+import { refuse, sendJson, sendMetrics } from "./respond.ts";
 import type { Views } from "./views.ts";
 
 interface ViewContext {
@@ -35,7 +35,7 @@ export function answerView(
 }
 
 function viewOf(
-  { views, events }: ViewContext,
+  { views, events, log }: ViewContext,
   path: string,
 ): ((response: ServerResponse) => void) | undefined {
   switch (path) {
@@ -43,6 +43,8 @@ function viewOf(
       return (response) => sendJson(response, views.health());
     case "/v1/guests":
       return (response) => sendJson(response, views.guests());
+    case "/metrics":
+      return (response) => void sendMetrics(response, () => views.metrics(), log);
     case "/v1/events":
       return (response) => events.add(response);
     default:

@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { RequestOutcome } from "../platform.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import { Poller } from "./poller.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
@@ -19,6 +20,8 @@ export interface ManagerParts {
   readonly access: ManagerAccess;
   readonly settings: () => RhevSettings;
   readonly identity: () => Promise<OwnIdentity>;
+  /** Hears of each request what became of it. */
+  readonly onRequest: (outcome: RequestOutcome) => void;
   readonly log: Log;
 }
 
@@ -30,7 +33,7 @@ export class Manager {
   readonly #session: Rhevm["session"];
 
   /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
-  constructor({ access, settings, identity, log }: ManagerParts) {
+  constructor({ access, settings, identity, onRequest, log }: ManagerParts) {
     const { auth, trust, connectMs, answerMs } = settings();
     const user = parseUser(access.user);
     const { session, reads, actions } = rhevmOf({
@@ -39,6 +42,7 @@ export class Manager {
         const { password } = settings();
         return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
       },
+      onRequest,
       log,
     });
     this.#session = session;

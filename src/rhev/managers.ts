@@ -136,6 +136,7 @@ export class Managers {
       access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
       settings,
       identity,
+      onRequest: (outcome) => this.events.emit("requested", source, outcome),
       log: log.child({ rhevm: source }),
     });
     const { events } = manager.poller;
