@@ -1,6 +1,14 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]):(\d{1,5})$/;
+
+/** An address that no other host reaches, by number: a name may mean another one tomorrow. */
+function isLoopbackAddress(text: string): boolean {
+  const port = Number(LOOPBACK.exec(text)?.[1]);
+  return port >= 1 && port <= 65_535 && isIP(text.slice(0, text.lastIndexOf(":")).replace(/[[\]]/g, "")) > 0;
+}
+
 /** libvirt's words for states and the agent's for answers are checked where they are used: src/kvm. */
 const path = z.string().regex(/^\//, "must be an absolute path").max(4095);
 const seconds = (smallest: number, largest: number) => z.number().min(smallest).max(largest);
@@ -12,11 +20,17 @@ const answers = z
     'must be "ONLINE 10" to "ONLINE 100" in tens, "OFFLINE", "INTENTIONAL OFFLINE" or "UNKNOWN"',
   );
 
+const log = z.strictObject({
+  level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  format: z.enum(["json", "text"]).default("json"),
+});
+
 const engine = z.strictObject({
   hares: path.default("/opt/VRTSvcs/bin/hares"),
   system: z.string().min(1).max(255).optional(),
   sysnameFile: path.default("/etc/VRTSvcs/conf/sysname"),
   timeoutS: seconds(1, 120).default(10),
+  log: z.enum(["off", "warnings", "states"]).default("states"),
 });
 
 const libvirt = z.strictObject({
@@ -114,15 +128,10 @@ const rhev = z
 const metrics = z.strictObject({
   listen: z
     .string()
-    .regex(
-      /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]):\d{1,5}$/,
+    .refine(
+      isLoopbackAddress,
       "must be an address of the loopback and a port, such as 127.0.0.1:9868 or [::1]:9868",
     )
-    .refine((text) => isIP(hostOf(text)) !== 0 && portOf(text) >= 1 && portOf(text) <= 65_535, {
-      error: "must be an address of the loopback and a port from 1 to 65535",
-      abort: true,
-    })
-    .transform((text) => ({ host: hostOf(text), port: portOf(text) }))
     .optional(),
 });
 
@@ -133,20 +142,12 @@ const limits = z.strictObject({
   connections: z.int().min(1).max(8192).optional(),
 });
 
-function hostOf(text: string): string {
-  return text.slice(0, text.lastIndexOf(":")).replace(/[[\]]/g, "");
-}
-
-function portOf(text: string): number {
-  return Number(text.slice(text.lastIndexOf(":") + 1));
-}
-
 /** The configuration file as a whole. Unknown keys are refused: a misspelt one would silently do nothing. */
 export const configSchema = z.strictObject({
   socket: path.default("/run/vcskvmguestd/agent.sock"),
   readOnlySocket: z.strictObject({ path, gid: z.int().min(0) }).optional(),
   stateDirectory: path.default("/var/lib/vcskvmguestd"),
-  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+  log: log.prefault({}),
   monitorIntervalS: seconds(1, 300).default(5),
   stopTimeoutS: seconds(1, 300).default(10),
   engine: engine.prefault({}),

@@ -26,7 +26,7 @@ import { migrationStore } from "./migration-store.ts";
 import { Prober } from "./prober.ts";
 import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
-import { haresOptions, heartbeatSettings, limitsOf, siteOf, systemName } from "./settings.ts";
+import { haresOptions, heartbeatSettings, limitsOf, metricsAddress, siteOf, systemName } from "./settings.ts";
 import { StalledGuests } from "./stalled-guests.ts";
 import { createViews } from "./views.ts";
 
@@ -56,7 +56,8 @@ export interface DaemonParts {
  */
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
   const { config, log } = parts;
-  const { socket, readOnlySocket, stateDirectory, metrics: exposed } = config();
+  const { socket, readOnlySocket, stateDirectory } = config();
+  const address = metricsAddress(config());
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
   const book = new ResourceBook(registrationStore(stateDirectory, log), log);
@@ -134,9 +135,9 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   );
   const loops = [platform, follower, heartbeats, stalled, debts].map((loop) => loop.run(ending.signal));
   const exposing =
-    exposed.listen === undefined
+    address === undefined
       ? undefined
-      : serveMetrics({ address: exposed.listen, metrics: () => metrics.text(), log }, ending.signal);
+      : serveMetrics({ address, metrics: () => metrics.text(), log }, ending.signal);
   const running = Promise.all([...loops, claiming, deciding, exposing]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 

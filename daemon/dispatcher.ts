@@ -133,7 +133,7 @@ export class Dispatcher {
       orLate(this.#entryPoint(request, limitMs, log, signal), LATE_MS, signal),
     );
     const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
-    if (entryPoint === "monitor") this.#complaints.delete(resource);
+    if (entryPoint === "monitor" && this.#complaints.delete(resource)) log.info({}, "monitor works again");
     if (entryPoint === "monitor") log.debug(fields, "entry point ended");
     else log.info(fields, "entry point ended");
     return { exitCode: result.exitCode, output: "" };

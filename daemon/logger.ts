@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
+import { standardOutput } from "./log-output.ts";
 
 /** Fields that hold secrets wherever they stand; they are also kept out of what is logged in the first place. */
 const SECRET_PATHS = ["password", "Password", "authorization", "token", "secret"].flatMap((key) => [
@@ -20,13 +21,4 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
     },
     stream ?? standardOutput(),
   );
-}
-
-/** A log that cannot be written (a full disk, a reader that went away) costs its lines, never the daemon. */
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true });
-  output.on("error", () => {
-    // there is no other place to say it
-  });
-  return output;
 }

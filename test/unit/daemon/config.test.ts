@@ -36,10 +36,15 @@ async function problemsOf(text: string): Promise<readonly string[]> {
 const DEFAULTS = {
   socket: "/run/vcskvmguestd/agent.sock",
   stateDirectory: "/var/lib/vcskvmguestd",
-  log: { level: "info" },
+  log: { level: "info", format: "json" },
   monitorIntervalS: 5,
   stopTimeoutS: 10,
-  engine: { hares: "/opt/VRTSvcs/bin/hares", sysnameFile: "/etc/VRTSvcs/conf/sysname", timeoutS: 10 },
+  engine: {
+    hares: "/opt/VRTSvcs/bin/hares",
+    sysnameFile: "/etc/VRTSvcs/conf/sysname",
+    timeoutS: 10,
+    log: "states",
+  },
   libvirt: {
     uri: "qemu:///system",
     runDirectory: "/run/libvirt/qemu",
@@ -69,6 +74,7 @@ const DEFAULTS = {
     devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false },
   },
   sync: { secrets: false, versions: 3 },
+  metrics: {},
   limits: {},
 };
 
@@ -76,10 +82,10 @@ const EVERYTHING = `
 socket: /s
 readOnlySocket: { path: /r, gid: 7 }
 stateDirectory: /d
-log: { level: debug }
+log: { level: debug, format: text }
 monitorIntervalS: 2.5
 stopTimeoutS: 20
-engine: { hares: /h, system: node1, sysnameFile: /n, timeoutS: 3 }
+engine: { hares: /h, system: node1, sysnameFile: /n, timeoutS: 3, log: warnings }
 libvirt:
   uri: "test:///default"
   sockets: [/a, /b]
@@ -117,6 +123,7 @@ rhev:
   devScan: { deviceCommand: [/bin/true, -x, "a b"], deviceCommandS: 5, spmWaitS: 60, movesGuests: true }
   connectTimeoutS: 2
   answerTimeoutS: 3.5
+metrics: { listen: "[::1]:9868" }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -135,10 +142,10 @@ describe("loadConfig", () => {
       socket: "/s",
       readOnlySocket: { path: "/r", gid: 7 },
       stateDirectory: "/d",
-      log: { level: "debug" },
+      log: { level: "debug", format: "text" },
       monitorIntervalS: 2.5,
       stopTimeoutS: 20,
-      engine: { hares: "/h", system: "node1", sysnameFile: "/n", timeoutS: 3 },
+      engine: { hares: "/h", system: "node1", sysnameFile: "/n", timeoutS: 3, log: "warnings" },
       libvirt: {
         uri: "test:///default",
         sockets: ["/a", "/b"],
@@ -185,6 +192,7 @@ describe("loadConfig", () => {
         connectTimeoutS: 2,
         answerTimeoutS: 3.5,
       },
+      metrics: { listen: "[::1]:9868" },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
   });
