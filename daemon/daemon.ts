@@ -28,6 +28,7 @@ import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
 import { haresOptions, heartbeatSettings, limitsOf, metricsAddress, siteOf, systemName } from "./settings.ts";
 import { StalledGuests } from "./stalled-guests.ts";
+import { packageVersion } from "./version.ts";
 import { createViews } from "./views.ts";
 
 /** The state directory is waited for this long at the start. */
@@ -104,6 +105,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     migrations,
     prober,
     queue,
+    version: packageVersion(),
     log,
   });
   const loading = newGate();

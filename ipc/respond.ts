@@ -16,7 +16,7 @@ export function sendJson(response: ServerResponse, value: JsonValue): void {
 }
 
 /** How long a reader of metrics may take nothing: what waits for it is kept in memory. */
-const METRICS_UNREAD_MS = 10_000;
+const METRICS_UNREAD_MS = 5000;
 
 /** Answers with metrics; a reader that takes none of them is cut after a while. Never rejects. */
 export async function sendMetrics(

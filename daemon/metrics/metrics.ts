@@ -24,6 +24,8 @@ export interface MetricsSources {
   readonly migrations: Pick<MigrationBook, "events" | "all">;
   readonly prober: Pick<Prober, "events" | "open">;
   readonly queue: Pick<GuestQueue, "waiting">;
+  /** The daemon's own. */
+  readonly version: string;
   readonly log: Log;
 }
 
@@ -48,7 +50,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   countMigrations(listening);
   countChanges(listening);
   registerQueues(registry, sources);
-  registerProcess(registry);
+  registerProcess(registry, sources.version);
   let collecting: Promise<MetricsText> | undefined;
   return {
     text() {

@@ -1,19 +1,19 @@
 import { readdir } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { packageVersion } from "../version.ts";
 
 /**
  * Registers what the process itself costs, under the names that all Prometheus clients use. Own ones instead of
  * prom-client's: those keep a timer of 10 ms and an observer of the garbage collector running, scraped or not.
  */
-export function registerProcess(registry: Registry): void {
+export function registerProcess(registry: Registry, version: string): void {
   const build = new Gauge({
     name: "vcskvmguestd_build_info",
     help: "1, with the version of the daemon and of Node.js.",
     labelNames: ["version", "node"],
     registers: [registry],
   });
-  build.set({ version: packageVersion(), node: process.versions.node }, 1);
+  build.set({ version, node: process.versions.node }, 1);
   const gauge = gaugesIn(registry);
   const counter = countersIn(registry);
   gauge("process_start_time_seconds", "When the process was started; unixtime.", () =>
