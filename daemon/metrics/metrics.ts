@@ -15,6 +15,9 @@ import { ToldStates } from "./told-states.ts";
 /** Upper ends of the histogram's buckets, in seconds: from a monitor to an online that waits for a boot. */
 const BUCKETS_S = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300];
 
+/** Entry points whose failures are watched. */
+const WATCHED = ["monitor", "online", "offline", "clean", "migrate", "attr_changed", "action"] as const;
+
 /** Whom the metrics listen to, and where they look when they are asked for. */
 export interface MetricsSources {
   readonly book: Pick<ResourceBook, "all">;
@@ -98,6 +101,9 @@ function countEntryPoints({ registry, dispatcher, told, safely }: Listening): vo
     labelNames: ["entry_point", "outcome"],
     registers,
   });
+  // from the start, so that the first failure is an increase too
+  for (const entry_point of WATCHED)
+    for (const outcome of ["done", "failed", "late", "defect"]) outcomes.inc({ entry_point, outcome }, 0);
   dispatcher.events.on(
     "ended",
     safely(({ entryPoint, resource, outcome, exitCode, ms }: EndedRequest) => {

@@ -210,9 +210,14 @@ describe("loadConfig", () => {
       socket: "/over",
       stateDirectory: "/state",
       logLevel: "error",
+      logFormat: "text",
     });
 
-    expect(config).toMatchObject({ socket: "/over", stateDirectory: "/state", log: { level: "error" } });
+    expect(config).toMatchObject({
+      socket: "/over",
+      stateDirectory: "/state",
+      log: { level: "error", format: "text" },
+    });
   });
 
   it("may miss its default file, but none that was named", () => {
@@ -265,6 +270,17 @@ limits: { bodyBytes: 1 }
     "heartbeat: { lossS: 3601 }",
     "readOnlySocket: { path: /r, gid: -1 }",
     "readOnlySocket: { path: /r }",
+    "metrics: { listen: 0.0.0.0:9868 }",
+    "metrics: { listen: 192.0.2.1:9868 }",
+    "metrics: { listen: 127.0.0.256:9868 }",
+    "metrics: { listen: 127.0.0.1:0 }",
+    "metrics: { listen: 127.0.0.1:65536 }",
+    "metrics: { listen: 127.0.0.1 }",
+    "metrics: { listen: localhost:9868 }",
+    "metrics: { listen: '[::]:9868' }",
+    "metrics: { listen: '::1:9868' }",
+    "log: { format: pretty }",
+    "engine: { log: all }",
     "kvm: { guestpoweroff: fault }",
     "kvm: { doubleStart: off }",
     "rhev: { auth: kerberos }",

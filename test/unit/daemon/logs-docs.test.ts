@@ -32,11 +32,12 @@ describe("docs/logs.md", () => {
     expect(ROWS.map(({ event }) => event).toSorted()).toEqual(events.toSorted());
   });
 
-  it.each(ROWS)("gives $event its levels", ({ event, levels }) => {
-    const inSource = levelsOf(event);
+  it("gives each its levels; one that is chosen at run time is the row's to tell", () => {
+    const fixed = ROWS.filter(({ event }) => !levelsOf(event).includes(undefined));
 
-    // a level that is chosen at run time is the row's to tell
-    if (!inSource.includes(undefined)) expect(levels.toSorted()).toEqual(inSource.toSorted());
+    expect(fixed.map(({ event, levels }) => [event, new Set<unknown>(levels)])).toEqual(
+      fixed.map(({ event }) => [event, new Set(levelsOf(event))]),
+    );
   });
 
   it("gives the ids of the engine's log, and says what to do at each warning and error", () => {
