@@ -14,6 +14,18 @@ import { samplesOf } from "../support/metrics/samples.ts";
 const address = freeLoopbackAddress();
 const url = `http://${address.host}:${address.port}`;
 
+async function scrape(): Promise<ReadonlyMap<string, number>> {
+  return samplesOf(await (await fetch(`${url}/metrics`)).text());
+}
+
+async function sample(name: string): Promise<number | undefined> {
+  return (await scrape()).get(`vcskvmguestd_${name}`);
+}
+
+function namesIn(body: string): readonly (string | undefined)[] {
+  return [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+}
+
 describe("the metrics of a host", () => {
   let host: Host;
 
@@ -38,14 +50,6 @@ describe("the metrics of a host", () => {
   });
 
   afterAll(() => host.stop());
-
-  async function scrape(): Promise<ReadonlyMap<string, number>> {
-    return samplesOf(await (await fetch(`${url}/metrics`)).text());
-  }
-
-  async function sample(name: string): Promise<number | undefined> {
-    return (await scrape()).get(`vcskvmguestd_${name}`);
-  }
 
   it("tell of a guest that is started, killed and started again", async () => {
     expect(await host.engine.online("vm1")).toBe("ONLINE");
@@ -76,10 +80,9 @@ describe("the metrics of a host", () => {
 
   it("are what Prometheus expects, the same on socket and port", async () => {
     const [bySocket, byPort] = [await ask(host.socket, "GET", "/metrics"), await fetch(`${url}/metrics`)];
-    const names = (body: string) => [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     const body = await byPort.text();
 
-    expect(names(bySocket.body)).toEqual(names(body));
+    expect(namesIn(bySocket.body)).toEqual(namesIn(body));
     expect(byPort.headers.get("content-type")).toBe(bySocket.headers["content-type"]);
     const promtool = spawn("promtool", ["check", "metrics"]);
     promtool.stdin.end(body);

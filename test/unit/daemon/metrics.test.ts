@@ -1,43 +1,21 @@
-import { EventEmitter } from "eventemitter3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FollowerEvents } from "../../../daemon/follower.ts";
-import { createMetrics, type Metrics } from "../../../daemon/metrics/metrics.ts";
-import type { ProberEvents } from "../../../daemon/prober.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
-import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
 import { aReading, RUNNING, STOPPED } from "../../support/fakes/fake-platform.ts";
 import { attributesOfGuest } from "../../support/fakes/resources.ts";
+import { MetricsHost } from "../../support/metrics/metrics-host.ts";
 import { samplesOf } from "../../support/metrics/samples.ts";
 
 const WEB1 = 'resource="web1_res",guest="web1"';
 const RHEVM = "https://rhevm.example.com";
 
-let host: DispatcherHost;
-let metrics: Metrics;
-let follower: { events: EventEmitter<FollowerEvents> };
-let prober: { events: EventEmitter<ProberEvents>; open: number };
-let queue: { waiting: number };
+let site: MetricsHost;
+let host: MetricsHost["host"];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["performance", "Date"], now: 1_000_000 });
-  host = new DispatcherHost();
-  follower = { events: new EventEmitter() };
-  prober = { events: new EventEmitter(), open: 0 };
-  queue = { waiting: 0 };
-  const { book, platform, dispatcher, log } = host;
-  const { migrations } = host.facts;
-  metrics = createMetrics({
-    book,
-    platform,
-    dispatcher,
-    follower,
-    migrations,
-    prober,
-    queue,
-    version: "1.2.3",
-    log,
-  });
+  site = new MetricsHost();
+  ({ host } = site);
 });
 
 afterEach(() => {
@@ -45,7 +23,7 @@ afterEach(() => {
 });
 
 async function sample(name: string): Promise<number | undefined> {
-  return samplesOf((await metrics.text()).body).get(`vcskvmguestd_${name}`);
+  return samplesOf((await site.metrics.text()).body).get(`vcskvmguestd_${name}`);
 }
 
 describe("the metrics of a resource", () => {
@@ -96,13 +74,13 @@ describe("the metrics of a resource", () => {
     expect(await sample(`resource_reading_timestamp_seconds{${WEB1}}`)).toBe(500);
     await host.ask("close");
 
-    expect((await metrics.text()).body).not.toContain("web1");
+    expect((await site.metrics.text()).body).not.toContain("web1");
   });
 
   it("are safe against names with quotation marks", async () => {
     host.book.open('we"b\n1', attributesOfGuest("g\\1"));
 
-    expect((await metrics.text()).body).toContain('resource="we\\"b\\n1",guest="g\\\\1"');
+    expect((await site.metrics.text()).body).toContain('resource="we\\"b\\n1",guest="g\\\\1"');
   });
 });
 
@@ -130,18 +108,18 @@ describe("the counters", () => {
 
   it("count what follower, prober and migrations publish", async () => {
     const { migrations } = host.facts;
-    follower.events.emit("found", "reading");
-    follower.events.emit("found", "event");
-    follower.events.emit("found", "event");
-    prober.events.emit("asked", "sent");
-    prober.events.emit("asked", "failed");
+    site.follower.events.emit("found", "reading");
+    site.follower.events.emit("found", "event");
+    site.follower.events.emit("found", "event");
+    site.prober.events.emit("asked", "sent");
+    site.prober.events.emit("asked", "failed");
     await migrations.begin("web1", "uuid", "node2", 1000);
     await migrations.end("web1", "uuid", "node2", { kind: "doubtful", why: "the target is silent" });
     expect(await sample("migrations_doubtful")).toBe(1);
     await migrations.end("web1", "uuid", "node2", { kind: "moved", why: "it runs there", peer: "node2" });
     await migrations.note("web2", aReading({ moved: "away" }));
-    prober.open = 3;
-    queue.waiting = 2;
+    site.prober.open = 3;
+    site.queue.waiting = 2;
 
     expect(await sample('guest_changes_total{found_by="event"}')).toBe(2);
     expect(await sample('guest_changes_total{found_by="reading"}')).toBe(1);
@@ -177,10 +155,10 @@ describe("the counters", () => {
 
 describe("a collection", () => {
   it("is shared by all who ask while it runs", async () => {
-    const [one, other] = [metrics.text(), metrics.text()];
+    const [one, other] = [site.metrics.text(), site.metrics.text()];
 
     expect(await one).toBe(await other);
-    expect(await metrics.text()).not.toBe(await one);
+    expect(await site.metrics.text()).not.toBe(await one);
     expect((await one).type).toBe("text/plain; version=0.0.4; charset=utf-8");
   });
 });
