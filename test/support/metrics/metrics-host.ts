@@ -17,7 +17,14 @@ export class MetricsHost {
     const { follower, prober, queue } = this;
     const { migrations } = facts;
     this.metrics = createMetrics({
-      ...{ book, platform, dispatcher, follower, migrations, prober, queue, log },
+      book,
+      platform,
+      dispatcher,
+      follower,
+      migrations,
+      prober,
+      queue,
+      log,
       version: "1.2.3",
     });
   }
