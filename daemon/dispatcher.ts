@@ -7,6 +7,7 @@ import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { attributesOf, type EntryPoint, type EntryPointRequest, parseRequest } from "../src/request.ts";
 import { runAction } from "./actions.ts";
+import { announce } from "./announce.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runMigrate } from "./migrate-operation.ts";
 import {
@@ -75,7 +76,8 @@ export class Dispatcher {
     const entryPoint = kindOf(request);
     const resource = request.args[0] ?? "";
     const outcome = outcomeOf(request, exitCode, error);
-    this.events.emit("ended", { entryPoint, resource, outcome, exitCode, ms: elapsed(since) });
+    const ended = { entryPoint, resource, outcome, exitCode, ms: elapsed(since) };
+    announce(() => this.events.emit("ended", ended), this.#log);
     return reply;
   }
 

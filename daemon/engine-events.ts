@@ -145,4 +145,5 @@ export const ENGINE_EVENTS: ReadonlyMap<string, number> = new Map([
   ["records of hosts in maintenance cannot be kept, DevScan will send none there", 1631],
   ["record of hosts in maintenance cannot be read, look whether RHEV-M has some to activate", 1632],
   ["record of hosts in maintenance cannot be set aside", 1633],
+  ["a listener of the daemon failed", 1634],
 ]);

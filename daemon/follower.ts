@@ -5,6 +5,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
+import { announce } from "./announce.ts";
 import { answerFacts, type FactSources, lastBeforeArrival } from "./answer-facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
@@ -188,7 +189,7 @@ export class Follower {
     }
     if (before === undefined || sameState(before.state, reading.state) || isTried(record, reading)) return;
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
-    this.events.emit("found", by);
+    announce(() => this.events.emit("found", by), log);
   }
 }
 

@@ -3,6 +3,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { isOutdated, type MigrationEnd, type MigrationRecord, speaksOf } from "../src/migration.ts";
 import type { Reading } from "../src/platform.ts";
+import { announce } from "./announce.ts";
 import type { MigrationStore } from "./migration-store.ts";
 
 /** A record that is not on disk by then is waited for no longer: the engine must be told. */
@@ -75,7 +76,7 @@ export class MigrationBook {
     const now = Date.now();
     const abortAt = new Date(now + abortAfterMs).toISOString();
     const asked = { at: new Date(now).toISOString(), abortAt };
-    this.events.emit("began");
+    announce(() => this.events.emit("began"), this.#log);
     return this.#put({ guest, uuid, peer, kind: "moving", why: undefined, asked });
   }
 
@@ -96,7 +97,7 @@ export class MigrationBook {
         return this.#put({ guest, uuid, peer, kind: "doubtful", why: end.why, asked });
       }
       case "stayed":
-        this.events.emit("ended", byWhom(this.#records.get(guest)), "stayed");
+        announce(() => this.events.emit("ended", byWhom(this.#records.get(guest)), "stayed"), this.#log);
         return this.forget(guest);
     }
   }
@@ -152,7 +153,8 @@ export class MigrationBook {
     this.#records.set(record.guest, whole);
     const { guest, kind, peer, why } = whole;
     const end = ENDS[kind];
-    if (end !== undefined && before?.kind !== kind) this.events.emit("ended", byWhom(before), end);
+    if (end !== undefined && before?.kind !== kind)
+      announce(() => this.events.emit("ended", byWhom(before), end), this.#log);
     if (kind === "doubtful") {
       if (before?.kind !== "doubtful" || before.why !== why)
         this.#log.error(

@@ -2,6 +2,7 @@ import { EventEmitter } from "eventemitter3";
 import { messageOf } from "../src/agent-error.ts";
 import type { Engine } from "../src/engine.ts";
 import type { Log } from "../src/log.ts";
+import { announce } from "./announce.ts";
 
 /** The engine is a busy process: this many of its commands run at the same time. */
 const AT_ONCE = 4;
@@ -92,13 +93,13 @@ export class Prober {
       if (this.#signal.aborted) return;
       await this.#engine.probe(resource, this.#signal);
       this.#log.info({ resource, code: request.news }, "engine asked to probe");
-      this.events.emit("asked", "sent");
+      announce(() => this.events.emit("asked", "sent"), this.#log);
       if (this.#failing.delete(resource)) this.#log.info({ resource }, "engine answers again");
     } catch (error) {
       if (!this.#failing.has(resource))
         this.#log.warn({ resource, reason: messageOf(error) }, "engine cannot be asked to probe");
       this.#failing.add(resource);
-      this.events.emit("asked", "failed");
+      announce(() => this.events.emit("asked", "failed"), this.#log);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();

@@ -153,6 +153,18 @@ describe("the counters", () => {
   });
 });
 
+describe("an event", () => {
+  it("reaches the engine's answer though a listener throws", async () => {
+    host.dispatcher.events.on("ended", () => {
+      throw new Error("told to throw");
+    });
+    host.platform.readings.set("web1", RUNNING);
+
+    expect(await host.ask("monitor")).toBe(110);
+    expect(host.log.count("a listener of the daemon failed")).toBe(1);
+  });
+});
+
 describe("a collection", () => {
   it("is shared by all who ask while it runs", async () => {
     const [one, other] = [site.metrics.text(), site.metrics.text()];
