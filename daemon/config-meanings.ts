@@ -26,6 +26,9 @@ export const KEY_MEANINGS = {
   stateDirectory:
     "Registrations of resources, records of migrations, hosts of RHEV-M that a scan sent to maintenance, and images for guests (payload/), which emulators read. On a local disk: no other host may see it",
   "log.level": "How much the log says; `debug` shows every monitor",
+  "log.format": "`json`, one object a line for programs, or `text` for people (docs/logs.md)",
+  "metrics.listen":
+    "An address of the loopback and a port, such as `127.0.0.1:9868` or `[::1]:9868`, on which `/metrics` is served to Prometheus on this host, and nothing else. Every user of the host can read it. Other addresses are refused. Without it metrics are on the sockets only",
   monitorIntervalS:
     "Pause between two readings of all guests. Events make the daemon look sooner; this finds what no event told",
   stopTimeoutS:
@@ -36,6 +39,8 @@ export const KEY_MEANINGS = {
     "The name of this system in the cluster. Without it: the content of `sysnameFile`, else the short host name",
   "engine.sysnameFile": "The file in which the engine keeps that name",
   "engine.timeoutS": "After this long a `hares` that does not answer is killed",
+  "engine.log":
+    "What goes to the engine's log too, where the engine's `ag_i18n_inc.sh` is beside `hares`: `states`, warnings, errors and changes of state; `warnings`, without the last; `off`, nothing",
   "libvirt.uri": "The driver. Only local ones: guests are kept on this host",
   "libvirt.sockets":
     "Sockets, tried in order. Without it: those that libvirt itself tries for the URI, virtqemud's before libvirtd's",

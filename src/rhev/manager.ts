@@ -1,5 +1,6 @@
 import type { Beats } from "../beat.ts";
 import type { Log } from "../log.ts";
+import type { RequestOutcome } from "../platform.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import { Poller } from "./poller.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
@@ -20,6 +21,8 @@ export interface ManagerParts {
   readonly access: ManagerAccess;
   readonly settings: () => RhevSettings;
   readonly identity: () => Promise<OwnIdentity>;
+  /** Hears of each request what became of it. */
+  readonly onRequest: (outcome: RequestOutcome) => void;
   readonly log: Log;
 }
 
@@ -28,7 +31,11 @@ export interface ManagerParts {
  *
  * @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right
  */
-export function connectionTo(access: ManagerAccess, settings: () => RhevSettings, log: Log): Rhevm {
+export function connectionTo(
+  access: ManagerAccess,
+  settings: () => RhevSettings,
+  { onRequest, log }: Pick<ManagerParts, "onRequest" | "log">,
+): Rhevm {
   const { auth, trust, connectMs, answerMs } = settings();
   const user = parseUser(access.user);
   return rhevmOf({
@@ -37,6 +44,7 @@ export function connectionTo(access: ManagerAccess, settings: () => RhevSettings
       const { password } = settings();
       return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
     },
+    onRequest,
     log,
   });
 }
@@ -49,8 +57,8 @@ export class Manager {
   readonly #session: Rhevm["session"];
 
   /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
-  constructor({ access, settings, identity, log }: ManagerParts) {
-    const { session, reads, actions } = connectionTo(access, settings, log);
+  constructor({ access, settings, identity, onRequest, log }: ManagerParts) {
+    const { session, reads, actions } = connectionTo(access, settings, { onRequest, log });
     this.#session = session;
     this.reads = reads;
     this.actions = actions;
