@@ -12,6 +12,7 @@ const patient = [
   "heartbeat-excused",
   "shim-failures",
   "net-reconfig*",
+  "systemd",
   "migrate-post-copy-broken",
 ].map((name) => `test/integration/${name}.test.ts`);
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Controls } from "../ipc/controls.ts";
+import type { InheritedSocket } from "../ipc/inherited-socket.ts";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
 import { bootId } from "../src/boot-id.ts";
@@ -27,6 +28,7 @@ import { migrationStore } from "./migration-store.ts";
 import { Prober } from "./prober.ts";
 import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
+import type { Service } from "./service.ts";
 import { haresOptions, heartbeatSettings, limitsOf, siteOf, systemName } from "./settings.ts";
 import { StalledGuests } from "./stalled-guests.ts";
 import { createViews } from "./views.ts";
@@ -46,6 +48,10 @@ export interface DaemonParts {
   readonly config: () => Config;
   /** Makes the platform, and what scans, over what is known of the guests. */
   readonly environments: (kept: KeptGuests) => Environments;
+  /** Tells systemd what becomes of this process. */
+  readonly service: Service;
+  /** The socket that systemd listens on for this process. */
+  readonly inherited?: InheritedSocket | undefined;
   readonly log: Log;
   /** Remembers what goes through the log. */
   readonly journal: Journal;
@@ -59,7 +65,7 @@ export interface DaemonParts {
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
-  const { config, log, journal } = parts;
+  const { config, service, log, journal } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -105,6 +111,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   const server = await startServer(
     {
       socket,
+      inherited: parts.inherited,
       ...(readOnlySocket === undefined ? {} : { readOnlySocket }),
       handler: async (request) => {
         await loading.ended;
@@ -133,19 +140,24 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   const claiming = claimAll(book, platform, ending.signal);
   const deciding = decideMigrations(
     { platform, book, migrations, queue, intervalMs, look, log },
+    service.beats,
     ending.signal,
   );
-  const loops = [platform, follower, heartbeats, stalled, debts].map((loop) => loop.run(ending.signal));
-  const running = Promise.all([...loops, claiming, deciding]);
+  const watched = [platform, follower, heartbeats, stalled];
+  const loops = watched.map((loop) => loop.run(service.beats, ending.signal));
+  const running = Promise.all([...loops, debts.run(ending.signal), claiming, deciding]);
+  service.serves(platform, () => book.all().length);
+  const telling = service.run(ending.signal);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
   await aborted(signal);
   log.info({}, "daemon stops, guests are left as they are");
   const limitMs = config().stopTimeoutS * 1000;
+  service.stops(limitMs);
   await server.stop(limitMs / 2);
   ending.abort(new Error("the daemon ends"));
   await Promise.race([
-    Promise.all([running, book.flush(), migrations.flush()]),
+    Promise.all([running, telling, book.flush(), migrations.flush()]),
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");

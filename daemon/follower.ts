@@ -1,5 +1,6 @@
 import { messageOf } from "../src/agent-error.ts";
 import { answerOf } from "../src/answer.ts";
+import { type Beats, SLACK_MS } from "../src/beat.ts";
 import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
@@ -7,6 +8,9 @@ import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts"
 import { answerFacts, type FactSources, lastBeforeArrival } from "./answer-facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
+
+/** The longest wait for the first guest, one of RHEV-M, and for each that follows: it, and the disk, may answer slowly. */
+const STEP_MS = { first: 45_000, each: 3000 } as const;
 
 export interface FollowerParts extends FactSources {
   readonly platform: Platform;
@@ -32,8 +36,9 @@ export class Follower {
   }
 
   /** Follows until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { platform, intervalMs } = this.#parts;
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    const { platform, book, intervalMs } = this.#parts;
+    const beat = beats("follower");
     let cycle = new AbortController();
     const onConnected = () => {
       this.#touchAll();
@@ -48,9 +53,12 @@ export class Follower {
     signal.addEventListener("abort", stop, { once: true });
     while (!signal.aborted) {
       cycle = new AbortController();
+      beat.within(STEP_MS.first + book.all().length * STEP_MS.each + SLACK_MS);
       await this.#lookAtAll(signal);
+      beat.within(intervalMs() + SLACK_MS);
       await pause(intervalMs(), cycle.signal);
     }
+    beat.end();
     platform.events.off("connected", onConnected);
     platform.events.off("changed", onChanged);
   }

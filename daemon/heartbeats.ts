@@ -1,4 +1,5 @@
 import type { Attributes } from "../src/attributes.ts";
+import { type Beats, SLACK_MS } from "../src/beat.ts";
 import { pause } from "../src/deadline.ts";
 import { type Heartbeat, type HeartbeatEvent, nextHeartbeat, UNARMED } from "../src/heartbeat.ts";
 import type { Log } from "../src/log.ts";
@@ -62,8 +63,9 @@ export class Heartbeats {
   }
 
   /** Asks until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
     const { events } = this.#parts.platform;
+    const beat = beats("heartbeats");
     const onStarted = (guest: string) => {
       for (const record of this.#parts.book.ofGuest(guest)) this.#take(record, { kind: "over" });
     };
@@ -73,8 +75,10 @@ export class Heartbeats {
     while (!signal.aborted) {
       this.#cycle = new AbortController();
       const cycle = this.#cycle.signal;
+      beat.within(LOOK_MS + SLACK_MS);
       await pause(this.#askDue(signal), cycle);
     }
+    beat.end();
     events.off("started", onStarted);
   }
 

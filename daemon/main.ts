@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { inheritedSocket } from "../ipc/inherited-socket.ts";
 import { messageOf } from "../src/agent-error.ts";
+import type { Log } from "../src/log.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
@@ -10,7 +12,9 @@ import { createLogger, logLevelOf } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
 import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
+import { Service } from "./service.ts";
 import { fixedKeysChanged } from "./settings.ts";
+import { systemdOf } from "./systemd.ts";
 import { packageVersion } from "./version.ts";
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
@@ -54,6 +58,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   const logger = createLogger(first.log.level);
   const journal = new Journal();
   const log = journal.over(logger);
+  const service = new Service(systemdOf(process.env, log), log);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
     try {
@@ -63,19 +68,10 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     }
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
-  process.on("SIGHUP", () => {
-    try {
-      const next = load(command);
-      const fixed = fixedKeysChanged(inForce.config, next);
-      if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
-      inForce.config = next;
-      logger.level = next.log.level;
-      log.info({}, "configuration reloaded");
-    } catch (error) {
-      const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
-      log.error({ problems }, "configuration cannot be used, the one before stays in force");
-    }
-  });
+  const setLevel = (level: string) => {
+    logger.level = level;
+  };
+  process.on("SIGHUP", () => service.reload(() => reload(command, inForce, setLevel, log)));
 
   try {
     const config = () => inForce.config;
@@ -85,11 +81,32 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       const { environmentOf } = kept;
       return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
     };
-    await runDaemon({ config, environments, log, journal, logLevel: logLevelOf(logger, log) }, stop.signal);
+    const inherited = inheritedSocket(process.env);
+    const logLevel = logLevelOf(logger, log);
+    await runDaemon({ config, environments, service, inherited, log, journal, logLevel }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
     return EXIT.failed;
+  }
+}
+
+function reload(
+  command: RunCommand,
+  inForce: { config: Config },
+  setLevel: (level: string) => void,
+  log: Log,
+): void {
+  try {
+    const next = load(command);
+    const fixed = fixedKeysChanged(inForce.config, next);
+    if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
+    inForce.config = next;
+    setLevel(next.log.level);
+    log.info({}, "configuration reloaded");
+  } catch (error) {
+    const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
+    log.error({ problems }, "configuration cannot be used, the one before stays in force");
   }
 }
 

@@ -1,4 +1,5 @@
 import { messageOf } from "../src/agent-error.ts";
+import { type Beats, SLACK_MS } from "../src/beat.ts";
 import { pause, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { isContradicted, type MigrationEnd, type MigrationRecord } from "../src/migration.ts";
@@ -33,16 +34,27 @@ export interface DeciderParts {
  *
  * @param signal ends it
  */
-export async function decideMigrations(parts: DeciderParts, signal: AbortSignal): Promise<void> {
+export async function decideMigrations(
+  parts: DeciderParts,
+  beats: Beats,
+  signal: AbortSignal,
+): Promise<void> {
   const tried: Tried = new WeakSet();
+  const beat = beats("migration decider");
   while (!signal.aborted) {
-    for (const guest of standingStill(parts)) await suspect(parts, guest, signal);
+    for (const guest of standingStill(parts)) {
+      beat.within(DECIDE_MS + SLACK_MS);
+      await suspect(parts, guest, signal);
+    }
     for (const record of parts.migrations.all()) {
+      beat.within(DECIDE_MS + SLACK_MS);
       if (UNDECIDED.has(record.kind)) await decide(parts, record, tried, signal);
       else if (seemsContradicted(parts, record)) await verifyDeparture(parts, record, signal);
     }
+    beat.within(parts.intervalMs() + SLACK_MS);
     await pause(parts.intervalMs(), signal);
   }
+  beat.end();
 }
 
 /** By what was read last, which may be old: it is read again before anything is decided. */

@@ -1,4 +1,5 @@
 import { hasCode, messageOf } from "../src/agent-error.ts";
+import { type Beats, SLACK_MS } from "../src/beat.ts";
 import { pause, throwIfAborted, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
@@ -65,8 +66,10 @@ export class StalledGuests {
   }
 
   /** Looks after them until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    const beat = beats("stalled guests");
     while (!signal.aborted) {
+      beat.within(LOOK_MS + SLACK_MS);
       const records = this.#parts.isWanted() ? this.#parts.book.all() : [];
       for (const record of records) this.#tend(record, signal);
       for (const record of this.#episodes.keys()) {
@@ -74,6 +77,7 @@ export class StalledGuests {
       }
       await pause(LOOK_MS, signal);
     }
+    beat.end();
   }
 
   #tend(record: ResourceRecord, signal: AbortSignal): void {

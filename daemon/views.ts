@@ -12,9 +12,7 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import { outlookOf } from "./outlook.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
-
-/** The source of states that every host has; all others are managers of RHEV-M. */
-const LIBVIRT = "libvirt";
+import { LIBVIRT, sourceStates } from "./source-states.ts";
 
 /** Entries of all guests together that are shown at once. */
 const HISTORY_AT_MOST = 5000;
@@ -35,10 +33,7 @@ export interface ViewParts extends FactSources {
 export function createViews(parts: ViewParts): Views {
   const { book, platform, journal } = parts;
   const since = new Date().toISOString();
-  const sources = new Map([[LIBVIRT, "not connected"]]);
-  platform.events.on("connected", (source) => void sources.set(source, "connected"));
-  platform.events.on("lost", (source, reason) => void sources.set(source, `lost: ${reason}`));
-  platform.events.on("dropped", (source) => void sources.delete(source));
+  const sources = sourceStates(platform);
   return {
     health: () => {
       const { [LIBVIRT]: libvirt = "not connected", ...managers } = Object.fromEntries(sources);

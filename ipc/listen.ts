@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { chmod, chown, lstat, mkdir, rename, rm } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, realpath, rename, rm } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { dirname, isAbsolute } from "node:path";
+import { basename, dirname, isAbsolute } from "node:path";
+import type { InheritedSocket } from "./inherited-socket.ts";
 import { IpcError } from "./ipc-error.ts";
 import { lockSocket } from "./socket-lock.ts";
 
@@ -11,6 +12,8 @@ export interface SocketAddress {
   readonly path: string;
   /** Group that may connect; without it only our own user may. */
   readonly gid?: number;
+  /** What systemd listens on for us; taken over in place of a new socket. */
+  readonly inherited?: InheritedSocket | undefined;
 }
 
 /** A socket that this process alone serves. */
@@ -33,6 +36,10 @@ export async function listenOnSocket(server: Server, address: SocketAddress): Pr
   await prepareFolder(address);
   const lock = await lockSocket(`${address.path}.lock`);
   try {
+    if (address.inherited !== undefined) {
+      await takeOver(server, address.path, address.inherited);
+      return lock; // the socket is systemd's, and stays
+    }
     await refuseLiveSocket(address.path);
     const inode = await bind(server, address);
     return {
@@ -75,6 +82,33 @@ async function prepareFolder({ path, gid }: SocketAddress): Promise<void> {
     throw new IpcError("SOCKET_PATH", `cannot use the folder ${folder} of the socket`, { cause: error });
   }
   throw new IpcError("SOCKET_PATH", `others may write in ${folder} and replace the socket: chmod go-w it`);
+}
+
+/**
+ * The descriptor alone does not tell whether clients reach it: its name may have been removed, and may never have been the
+ * one that they know.
+ */
+async function takeOver(server: Server, path: string, { fd, path: bound }: InheritedSocket): Promise<void> {
+  const [own, found] = await Promise.all([realPath(path), realPath(bound)]);
+  if (own !== found) {
+    const message = `systemd listens on ${bound}, and the configuration says ${path}: change one of them`;
+    throw new IpcError("SOCKET_PATH", message);
+  }
+  const entry = await lstat(path).catch(() => undefined);
+  if (entry?.isSocket() !== true) {
+    const message = `${path}, on which systemd listens, has been removed: systemctl stop vcskvmguestd.service, then systemctl restart vcskvmguestd.socket`;
+    throw new IpcError("SOCKET_PATH", message);
+  }
+  if ((entry.mode & 0o077) !== 0)
+    throw new IpcError("SOCKET_PATH", `others may connect to ${path}: set SocketMode=0600 in its unit`);
+  server.listen({ fd });
+  await once(server, "listening");
+}
+
+/** With the folder's own name, as /run for /var/run. */
+async function realPath(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // missing: nothing else has this name
+  return `${folder}/${basename(path)}`;
 }
 
 /** The lock may have been deleted by hand; a server that answers is the better proof. */

@@ -4,6 +4,7 @@ import { controlAt, runControl } from "./control-routes.ts";
 import type { Controls } from "./controls.ts";
 import { entryPointTarget, runEntryPoint } from "./entry-point-route.ts";
 import { EventStream } from "./event-stream.ts";
+import type { InheritedSocket } from "./inherited-socket.ts";
 import { IpcError } from "./ipc-error.ts";
 import type { IpcLog } from "./ipc-log.ts";
 import { listenOnSocket, type OwnedSocket, type SocketAddress } from "./listen.ts";
@@ -16,6 +17,8 @@ import type { Views } from "./views.ts";
 export interface ServerOptions {
   /** Absolute path of the socket for entry points; at most 107 bytes. */
   readonly socket: string;
+  /** The same socket, where systemd listens on it for us. */
+  readonly inherited?: InheritedSocket | undefined;
   /** A second socket for GET only, open to a group; in a folder of its own. */
   readonly readOnlySocket?: { readonly path: string; readonly gid: number };
   readonly handler: RequestHandler;
@@ -46,7 +49,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   signal.throwIfAborted();
   const server = new UnixServer(options);
   try {
-    await server.listen({ path: options.socket }, "entry points");
+    await server.listen({ path: options.socket, inherited: options.inherited }, "entry points");
     if (options.readOnlySocket !== undefined) await server.listen(options.readOnlySocket, "read only");
     signal.throwIfAborted();
   } catch (error) {
@@ -76,7 +79,8 @@ class UnixServer implements IpcServer {
     });
     const owned = await listenOnSocket(server, address);
     this.#listening.push({ server, owned });
-    log.info({ socket: address.path, access }, "listening");
+    const from = address.inherited === undefined ? {} : { from: "systemd" };
+    log.info({ socket: address.path, access, ...from }, "listening");
   }
 
   stop(deadlineMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from "eventemitter3";
 import type { Attributes } from "./attributes.ts";
+import type { Beats } from "./beat.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "./migration.ts";
 import type { PayloadFile } from "./payload-file.ts";
 import type { ResourceState } from "./resource-state.ts";
@@ -141,7 +142,7 @@ export interface Platform {
   readonly events: EventEmitter<PlatformEvents>;
 
   /** Keeps the sessions alive until the signal aborts; never throws. */
-  run(signal: AbortSignal): Promise<void>;
+  run(beats: Beats, signal: AbortSignal): Promise<void>;
 
   /**
    * Reads one guest, beginning after the call. An undefined guest is a reading (OFFLINE), not an error.

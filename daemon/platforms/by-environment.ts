@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import { type Attributes, type Environment, environmentOf } from "../../src/attributes.ts";
+import type { Beats } from "../../src/beat.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../src/migration.ts";
 import type { PayloadFile } from "../../src/payload-file.ts";
 import type {
@@ -38,8 +39,8 @@ export class PlatformByEnvironment implements Platform {
     }
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#all().map((platform) => platform.run(signal)));
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#all().map((platform) => platform.run(beats, signal)));
   }
 
   read(guest: string, signal: AbortSignal, patienceMs?: number): Promise<Reading> {

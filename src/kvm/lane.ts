@@ -1,4 +1,5 @@
 import { AgentError, messageOf } from "../agent-error.ts";
+import { type Beat, type Beats, SLACK_MS } from "../beat.ts";
 import { pause, throwIfAborted } from "../deadline.ts";
 import { LibvirtCallError } from "../libvirt/errors.ts";
 import type { Log } from "../log.ts";
@@ -16,6 +17,9 @@ const FULL_LANE_LOOK_MS = 20;
 
 /** Pauses between attempts to connect, and how long a session must last before they start small again. */
 const RECONNECT_MS = { first: 100, last: 5000, steady: 10_000 } as const;
+
+/** The longest that opening and preparing take by their own deadlines: the largest `libvirt.openTimeoutS`, and 10 s. */
+const OPEN_MS = 70_000;
 
 /** Why a connection ended: a stable kind, and words for people. */
 export type CloseWords = { readonly kind: string; readonly message: string };
@@ -63,15 +67,18 @@ export class Lane {
   }
 
   /** Connects again and again until the signal aborts; resolves then, with the connection closed. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    const beat = beats(`lane ${this.#options.name}`);
     let waitMs: number = RECONNECT_MS.first;
     while (!signal.aborted) {
       const since = performance.now();
-      await this.#serve(signal);
+      await this.#serve(beat, signal);
       if (performance.now() - since > RECONNECT_MS.steady) waitMs = RECONNECT_MS.first;
+      beat.within(RECONNECT_MS.last * 2 + SLACK_MS);
       await pause(waitMs * (0.75 + Math.random() / 2), signal);
       waitMs = Math.min(waitMs * 2, RECONNECT_MS.last);
     }
+    beat.end();
   }
 
   /** True when no libvirtd listens at all: what one was asked before died with it. */
@@ -150,8 +157,9 @@ export class Lane {
     });
   }
 
-  async #serve(signal: AbortSignal): Promise<void> {
+  async #serve(beat: Beat, signal: AbortSignal): Promise<void> {
     let session: Hypervisor;
+    beat.within(OPEN_MS + SLACK_MS);
     try {
       session = await this.#open(signal);
     } catch (error) {
@@ -164,7 +172,9 @@ export class Lane {
     }
     if (this.#failing) this.#say("info", {}, "libvirt is reached again");
     this.#failing = false;
+    beat.rest(); // one that hangs is noticed by its keepalive
     const reason = await closed(session, signal);
+    beat.within(SLACK_MS);
     this.#session = undefined;
     await session.close();
     if (reason === undefined) return;

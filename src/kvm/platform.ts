@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Attributes } from "../attributes.ts";
+import type { Beats } from "../beat.ts";
 import { bootId } from "../boot-id.ts";
 import { withDeadline } from "../deadline.ts";
 import { CREATE } from "../libvirt/flags.ts";
@@ -129,8 +130,8 @@ export class KvmPlatform implements Platform {
     this.#agent = new GuestAgent({ ...parts, lane: agent, slow });
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#watch, ...this.#others].map((lane) => lane.run(signal)));
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#watch, ...this.#others].map((lane) => lane.run(beats, signal)));
   }
 
   read(guest: string, signal: AbortSignal, patienceMs?: number): Promise<Reading> {

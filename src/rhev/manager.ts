@@ -1,3 +1,4 @@
+import type { Beats } from "../beat.ts";
 import type { Log } from "../log.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import { Poller } from "./poller.ts";
@@ -58,8 +59,8 @@ export class Manager {
   }
 
   /** Follows its guests until the signal aborts, then logs out. Never throws. */
-  async run(signal: AbortSignal): Promise<void> {
-    await this.poller.run(signal);
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    await this.poller.run(beats, signal);
     await this.#session.close(new AbortController().signal);
   }
 }

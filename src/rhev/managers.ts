@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { AgentError } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
+import { type Beats, UNWATCHED } from "../beat.ts";
 import type { Log } from "../log.ts";
 import type { PlatformEvents } from "../platform.ts";
 import { Manager } from "./manager.ts";
@@ -39,13 +40,15 @@ export class Managers {
   /** Those that are being logged out of. */
   readonly #leaving = new Set<Promise<void>>();
   #lifetime = new AbortController();
+  #beats: Beats = UNWATCHED;
 
   constructor(parts: ManagersParts) {
     this.#parts = parts;
   }
 
-  /** Keeps those that are in use until the signal aborts, and then logs out everywhere. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Keeps those that are in use until the signal aborts, and then logs out everywhere. Nobody asks for one before. */
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
+    this.#beats = beats;
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener("abort", () => resolve(), { once: true });
@@ -152,7 +155,7 @@ export class Managers {
       origin,
       reach,
       ending,
-      end: manager.run(ending.signal),
+      end: manager.run((loop) => this.#beats(`${loop} ${source}`), ending.signal),
       guests: new Set<string>(),
     };
     this.#running.set(key, running);

@@ -1,5 +1,6 @@
 import { AgentError } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
+import type { Beats } from "../beat.ts";
 import type { Log } from "../log.ts";
 import type { MigrationEnd, MigrationPlan, Whereabouts } from "../migration.ts";
 import { nextChange } from "../next-change.ts";
@@ -76,8 +77,8 @@ export class RhevPlatform implements Platform {
     return this.#managers.events;
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#managers.run(signal);
+  run(beats: Beats, signal: AbortSignal): Promise<void> {
+    return this.#managers.run(beats, signal);
   }
 
   /** The engine that a URL and a user name, also where no guest of it is followed any more. */

@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import { AgentError, messageOf } from "../agent-error.ts";
+import { type Beats, SLACK_MS } from "../beat.ts";
 import { orAbort, pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import { EventCursor, type EventSource } from "./event-cursor.ts";
@@ -75,13 +76,17 @@ export class Poller {
   }
 
   /** Reads again and again, as long as a guest is followed, until the signal aborts; never throws. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(beats: Beats, signal: AbortSignal): Promise<void> {
     this.#lifetime = signal;
+    const beat = beats("poller");
     while (!signal.aborted) {
       const waitMs = this.#waitMs();
+      if (waitMs < Number.POSITIVE_INFINITY) beat.within(Math.max(waitMs, CYCLE_MS) + SLACK_MS);
+      else beat.rest();
       if (waitMs > 0) await this.#rest(waitMs, signal);
       else await this.#begin().end.catch(() => undefined); // logged and published
     }
+    beat.end();
   }
 
   /** Follows a guest from now on. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { UNWATCHED } from "../../src/beat.ts";
 import { Managers } from "../../src/rhev/managers.ts";
 import type { RhevSettings } from "../../src/rhev/rhev-settings.ts";
 import { RecordingLog } from "../support/fakes/recording-log.ts";
@@ -42,7 +43,7 @@ beforeEach(async () => {
   managers.events.on("lost", (source) => void heard.push(`lost ${source}`));
   managers.events.on("dropped", (source) => void heard.push(`dropped ${source}`));
   ending = new AbortController();
-  running = managers.run(ending.signal);
+  running = managers.run(UNWATCHED, ending.signal);
 });
 
 afterEach(async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { UNWATCHED } from "../../src/beat.ts";
 import { stateText } from "../../src/resource-state.ts";
 import type { OwnIdentity } from "../../src/rhev/own-host.ts";
 import { Poller } from "../../src/rhev/poller.ts";
@@ -154,7 +155,7 @@ describe("the poller and a simulated engine", () => {
       poller.events.once("connected", resolve);
     });
     poller.follow("web1");
-    const running = poller.run(end.signal);
+    const running = poller.run(UNWATCHED, end.signal);
     await connected;
 
     end.abort();

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { UNWATCHED } from "../../src/beat.ts";
 import { RhevPlatform } from "../../src/rhev/platform.ts";
 import { RecordingLog } from "../support/fakes/recording-log.ts";
 import { PASSWORD, testEngine, USER } from "../support/rhev-client.ts";
@@ -43,7 +44,7 @@ it("asks no more of the engine for the readings and claims of many guests than f
     log,
   });
   const ending = new AbortController();
-  const running = platform.run(ending.signal);
+  const running = platform.run(UNWATCHED, ending.signal);
   onTestFinished(async () => {
     ending.abort();
     await running;

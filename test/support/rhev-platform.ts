@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { UNWATCHED } from "../../src/beat.ts";
 import { RhevPlatform } from "../../src/rhev/platform.ts";
 import { RecordingLog } from "./fakes/recording-log.ts";
 import { PASSWORD, USER } from "./rhev-client.ts";
@@ -54,7 +55,7 @@ export async function testPlatform(
     log,
   });
   const ending = new AbortController();
-  const run = platform.run(ending.signal);
+  const run = platform.run(UNWATCHED, ending.signal);
   const end = async () => {
     ending.abort();
     await run;

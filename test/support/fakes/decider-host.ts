@@ -1,5 +1,6 @@
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { MigrationEnd, MigrationRecord } from "../../../src/migration.ts";
 import { DispatcherHost } from "./dispatcher-host.ts";
 import { attributesOfGuest } from "./resources.ts";
@@ -31,7 +32,7 @@ export class DeciderHost {
       look: (guest: string) => void this.looked.push(guest),
       log,
     };
-    void decideMigrations(parts, this.ending.signal);
+    void decideMigrations(parts, UNWATCHED, this.ending.signal);
     await this.clock.settle();
   }
 

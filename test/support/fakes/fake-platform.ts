@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import type { AgentError } from "../../../src/agent-error.ts";
 import type { Attributes } from "../../../src/attributes.ts";
+import type { Beats } from "../../../src/beat.ts";
 import { pause } from "../../../src/deadline.ts";
 import type { AskedMigration, MigrationEnd, MigrationPlan, Whereabouts } from "../../../src/migration.ts";
 import type { PayloadFile } from "../../../src/payload-file.ts";
@@ -80,7 +81,7 @@ export class FakePlatform implements Platform {
   /** The memory that lies saved of every guest. */
   memory: SavedMemory | undefined;
 
-  run(signal: AbortSignal): Promise<void> {
+  run(_: Beats, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   }
 

@@ -1,5 +1,6 @@
 import { Heartbeats } from "../../../daemon/heartbeats.ts";
 import { ResourceBook, type ResourceRecord } from "../../../daemon/resource-book.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { AgentAnswer } from "../../../src/platform.ts";
 import { FakePlatform, RUNNING } from "./fake-platform.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -54,6 +55,7 @@ export class HeartbeatHost {
       for (const record of book.ofGuest(guest)) record.epoch += 1; // as the follower does
     };
     this.#running = new Heartbeats({ platform, book, look, settings: () => SETTINGS, log }).run(
+      UNWATCHED,
       this.#ending.signal,
     );
     await this.clock.settle();

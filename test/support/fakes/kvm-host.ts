@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { KvmPlatform } from "../../../src/kvm/platform.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
@@ -53,7 +54,7 @@ export async function makeKvmHost(
     log,
   });
   const ending = new AbortController();
-  const running = platform.run(ending.signal);
+  const running = platform.run(UNWATCHED, ending.signal);
   await clock.settle();
   return {
     clock,

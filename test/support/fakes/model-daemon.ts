@@ -7,6 +7,7 @@ import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import type { EntryPointName } from "../../../ipc/entry-point-names.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { Log } from "../../../src/log.ts";
 import type { Platform } from "../../../src/platform.ts";
@@ -98,8 +99,8 @@ export class ModelDaemon {
     const parts = { platform, book, ...facts, engine, queue, systems, passwords, look, told, devScans };
     const dispatcher = new Dispatcher(parts, log, signal);
     await Promise.all([book.load(), migrations.load()]);
-    void follower.run(signal);
-    void decideMigrations({ platform, book, migrations, queue, intervalMs, look, log }, signal);
+    void follower.run(UNWATCHED, signal);
+    void decideMigrations({ platform, book, migrations, queue, intervalMs, look, log }, UNWATCHED, signal);
     const flush = () => Promise.all([book.flush(), migrations.flush()]);
     this.#present = { book, dispatcher, follower, ending, flush };
     return this.#present;

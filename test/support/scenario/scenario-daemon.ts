@@ -9,6 +9,7 @@ import { Prober } from "../../../daemon/prober.ts";
 import type { RegistrationStore } from "../../../daemon/registration-store.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import { StalledGuests } from "../../../daemon/stalled-guests.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { Engine } from "../../../src/engine.ts";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import type { OpenPeer } from "../../../src/kvm/peers.ts";
@@ -66,10 +67,11 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
     platform.recall(registration.attributes.guestName, registration);
   }
   for (const record of facts.migrations.all()) platform.recall(record.guest, record);
-  void platform.run(ending.signal);
-  void follower.run(ending.signal);
-  void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(ending.signal);
+  void platform.run(UNWATCHED, ending.signal);
+  void follower.run(UNWATCHED, ending.signal);
+  void new Heartbeats({ platform, book, look, settings: () => HEARTBEAT, log }).run(UNWATCHED, ending.signal);
   void new StalledGuests({ platform, book, ...facts, queue, look, isWanted: resumesStalled, log }).run(
+    UNWATCHED,
     ending.signal,
   );
   const deciding = {
@@ -81,6 +83,6 @@ export async function startScenarioDaemon(parts: ScenarioDaemonParts): Promise<S
     look,
     log,
   };
-  void decideMigrations(deciding, ending.signal);
+  void decideMigrations(deciding, UNWATCHED, ending.signal);
   return { dispatcher, stop: () => ending.abort(new Error("the daemon ends")) };
 }

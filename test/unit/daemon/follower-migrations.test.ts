@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../../daemon/follower.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { Reading } from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState } from "../../../src/resource-state.ts";
 import { factSources } from "../../support/fakes/fact-sources.ts";
@@ -47,7 +48,7 @@ beforeEach(async () => {
     log,
   });
   migrations = facts.migrations;
-  void follower.run(signal);
+  void follower.run(UNWATCHED, signal);
   await clock.settle();
 });
 

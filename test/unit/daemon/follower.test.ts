@@ -3,6 +3,7 @@ import { Follower } from "../../../daemon/follower.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook, type ResourceRecord } from "../../../daemon/resource-book.ts";
 import { AgentError } from "../../../src/agent-error.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online, type ResourceState } from "../../../src/resource-state.ts";
 import { factSources } from "../../support/fakes/fact-sources.ts";
 import { FakeEngine } from "../../support/fakes/fake-engine.ts";
@@ -46,7 +47,7 @@ async function follow(): Promise<void> {
   const prober = new Prober(engine, log, ending.signal);
   const facts = factSources({ engine, log, signal: ending.signal });
   const follower = new Follower({ platform, book, ...facts, prober, intervalMs: () => CYCLE_MS, log });
-  void follower.run(ending.signal);
+  void follower.run(UNWATCHED, ending.signal);
   await clock.settle();
 }
 

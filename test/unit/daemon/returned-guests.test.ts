@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { MigrationEnd, Whereabouts } from "../../../src/migration.ts";
 import type { Reading } from "../../../src/platform.ts";
 import { DispatcherHost } from "../../support/fakes/dispatcher-host.ts";
@@ -44,6 +45,7 @@ async function decide(reading: Reading, end: MigrationEnd | undefined): Promise<
   const parts = { platform, book, migrations: facts.migrations, queue: new GuestQueue(), log };
   void decideMigrations(
     { ...parts, intervalMs: () => INTERVAL_MS, look: (guest) => void looked.push(guest) },
+    UNWATCHED,
     ending.signal,
   );
   await clock.settle();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuestQueue } from "../../../daemon/guest-queue.ts";
 import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { AgentError } from "../../../src/agent-error.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { MigrationEnd } from "../../../src/migration.ts";
 import type { Reading } from "../../../src/platform.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE } from "../../../src/resource-state.ts";
@@ -48,7 +49,11 @@ function reads(reading: Reading, end: MigrationEnd | undefined): void {
 async function decide(): Promise<void> {
   const { book, facts, platform, log } = host;
   const parts = { platform, book, migrations: facts.migrations, queue: new GuestQueue(), log };
-  void decideMigrations({ ...parts, intervalMs: () => 5000, look: () => undefined }, ending.signal);
+  void decideMigrations(
+    { ...parts, intervalMs: () => 5000, look: () => undefined },
+    UNWATCHED,
+    ending.signal,
+  );
   await clock.settle();
 }
 

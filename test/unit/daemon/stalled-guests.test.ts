@@ -5,6 +5,7 @@ import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook, type ResourceRecord } from "../../../daemon/resource-book.ts";
 import { StalledGuests } from "../../../daemon/stalled-guests.ts";
 import { AgentError } from "../../../src/agent-error.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import { pause } from "../../../src/deadline.ts";
 import { INTENTIONAL_OFFLINE, OFFLINE, online } from "../../../src/resource-state.ts";
 import { factSources } from "../../support/fakes/fact-sources.ts";
@@ -71,10 +72,10 @@ async function stalled(): Promise<ResourceRecord> {
   const prober = new Prober(engine, log, ending.signal);
   facts = factSources({ engine, log, signal: ending.signal });
   const follower = new Follower({ platform, book, ...facts, prober, intervalMs: () => 5000, log });
-  void follower.run(ending.signal);
+  void follower.run(UNWATCHED, ending.signal);
   const look = (guest: string) => void follower.look(guest, ending.signal);
   const guests = new StalledGuests({ platform, book, ...facts, queue, look, isWanted: () => isWanted, log });
-  void guests.run(ending.signal);
+  void guests.run(UNWATCHED, ending.signal);
   await clock.settle();
   return record;
 }

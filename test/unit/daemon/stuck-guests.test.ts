@@ -5,6 +5,7 @@ import { decideMigrations } from "../../../daemon/migration-decider.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
 import { AgentError } from "../../../src/agent-error.ts";
 import { answerOf } from "../../../src/answer.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import { OFFLINE, online } from "../../../src/resource-state.ts";
 import { factSources } from "../../support/fakes/fact-sources.ts";
 import { FakeEngine } from "../../support/fakes/fake-engine.ts";
@@ -50,7 +51,7 @@ function decide(): void {
   const book = new ResourceBook(new MemoryStore(), log);
   book.open("web1_res", attributesOfGuest("web1")).lastReading = { reading: STUCK, at: new Date() };
   const parts = { ...facts, platform, book, queue: new GuestQueue(), intervalMs: () => CYCLE_MS, log };
-  void decideMigrations({ ...parts, look: (guest) => void looked.push(guest) }, ending.signal);
+  void decideMigrations({ ...parts, look: (guest) => void looked.push(guest) }, UNWATCHED, ending.signal);
 }
 
 /** What the engine would be told. */

@@ -158,3 +158,38 @@ describe("lockSocket", () => {
     await expect(lockSocket(`${path}.lock`)).rejects.toMatchObject({ code: "LOCK_FAILED" });
   });
 });
+
+describe("a socket that systemd listens on", () => {
+  /** Never looked at: each of these is refused before. */
+  const fd = 999;
+
+  function takeOver(bound: string): Promise<OwnedSocket> {
+    return listenOnSocket(createServer(), { path, inherited: { fd, path: bound } });
+  }
+
+  it("is refused where the configuration has another path", async () => {
+    await expect(takeOver("/run/other.sock")).rejects.toThrow(
+      `systemd listens on /run/other.sock, and the configuration says ${path}: change one of them`,
+    );
+  });
+
+  it("is refused where no client can find it", async () => {
+    await expect(takeOver(path)).rejects.toThrow(`${path}, on which systemd listens, has been removed`);
+  });
+
+  it("is refused where others may connect", async () => {
+    await leaveStaleSocket(path);
+    await chmod(path, 0o666);
+
+    await expect(takeOver(path)).rejects.toThrow(
+      `others may connect to ${path}: set SocketMode=0600 in its unit`,
+    );
+  });
+
+  it("is refused while another process has its lock", async () => {
+    const lock = await lockSocket(`${path}.lock`);
+
+    await expect(takeOver(path)).rejects.toThrow(`another process holds ${path}.lock`);
+    await lock.release();
+  });
+});

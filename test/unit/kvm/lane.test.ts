@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { UNWATCHED } from "../../../src/beat.ts";
 import type { Hypervisor } from "../../../src/kvm/hypervisor.ts";
 import { Lane, type LaneOptions } from "../../../src/kvm/lane.ts";
 import { LibvirtCallError } from "../../../src/libvirt/errors.ts";
@@ -35,7 +36,7 @@ async function runLane(options: Partial<LaneOptions> = {}): Promise<Lane> {
     log,
     ...options,
   });
-  void lane.run(ending.signal);
+  void lane.run(UNWATCHED, ending.signal);
   await clock.settle();
   return lane;
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { UNWATCHED } from "../../../src/beat.ts";
 import { Lane } from "../../../src/kvm/lane.ts";
 import { payloadDriveXml } from "../../../src/kvm/payload-drive.ts";
 import { Payloads } from "../../../src/kvm/payloads.ts";
@@ -32,7 +33,7 @@ beforeEach(async () => {
   log = new RecordingLog();
   const lane = new Lane({ name: "slow", speaks: false, open: (signal) => libvirtd.open(signal), log });
   ending = new AbortController();
-  running = lane.run(ending.signal);
+  running = lane.run(UNWATCHED, ending.signal);
   payloads = new Payloads({ lane, settings: () => ({ payloadDirectory: folder }), log });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
+import { UNWATCHED } from "../../../src/beat.ts";
 import { Poller } from "../../../src/rhev/poller.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { FakeRhevm } from "../../support/fakes/fake-rhevm.ts";
@@ -47,7 +48,7 @@ afterEach(async () => {
 async function start(status = "up"): Promise<void> {
   engine.vms = [vmFacts({ name: "web1", status, hostId: "here", startTime: "a" })];
   poller.follow("web1");
-  running = poller.run(end.signal);
+  running = poller.run(UNWATCHED, end.signal);
   await vi.advanceTimersByTimeAsync(0);
 }
 
@@ -84,7 +85,7 @@ describe("the poller's cycles", () => {
   });
 
   it("ask for all guests at once, and for none when there is none", async () => {
-    running = poller.run(end.signal);
+    running = poller.run(UNWATCHED, end.signal);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(engine.asked).toEqual([]);
 
