@@ -1,4 +1,13 @@
+import { isIP } from "node:net";
 import { z } from "zod";
+
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]):(\d{1,5})$/;
+
+/** An address that no other host reaches, by number: a name may mean another one tomorrow. */
+function isLoopbackAddress(text: string): boolean {
+  const port = Number(LOOPBACK.exec(text)?.[1]);
+  return port >= 1 && port <= 65_535 && isIP(text.slice(0, text.lastIndexOf(":")).replace(/[[\]]/g, "")) > 0;
+}
 
 /** libvirt's words for states and the agent's for answers are checked where they are used: src/kvm. */
 const path = z.string().regex(/^\//, "must be an absolute path").max(4095);
@@ -11,11 +20,17 @@ const answers = z
     'must be "ONLINE 10" to "ONLINE 100" in tens, "OFFLINE", "INTENTIONAL OFFLINE" or "UNKNOWN"',
   );
 
+const log = z.strictObject({
+  level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  format: z.enum(["json", "text"]).default("json"),
+});
+
 const engine = z.strictObject({
   hares: path.default("/opt/VRTSvcs/bin/hares"),
   system: z.string().min(1).max(255).optional(),
   sysnameFile: path.default("/etc/VRTSvcs/conf/sysname"),
   timeoutS: seconds(1, 120).default(10),
+  log: z.enum(["off", "warnings", "states"]).default("states"),
 });
 
 const libvirt = z.strictObject({
@@ -110,6 +125,16 @@ const rhev = z
     "takes one of passwordCommand, passwordCredential and passwordFile",
   );
 
+const metrics = z.strictObject({
+  listen: z
+    .string()
+    .refine(
+      isLoopbackAddress,
+      "must be an address of the loopback and a port, such as 127.0.0.1:9868 or [::1]:9868",
+    )
+    .optional(),
+});
+
 const limits = z.strictObject({
   bodyBytes: z.int().min(4096).max(16_777_216).optional(),
   requestsAtOnce: z.int().min(1).max(4096).optional(),
@@ -122,7 +147,7 @@ export const configSchema = z.strictObject({
   socket: path.default("/run/vcskvmguestd/agent.sock"),
   readOnlySocket: z.strictObject({ path, gid: z.int().min(0) }).optional(),
   stateDirectory: path.default("/var/lib/vcskvmguestd"),
-  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+  log: log.prefault({}),
   monitorIntervalS: seconds(1, 300).default(5),
   stopTimeoutS: seconds(1, 300).default(10),
   engine: engine.prefault({}),
@@ -134,6 +159,7 @@ export const configSchema = z.strictObject({
   sync: sync.prefault({}),
   heartbeat: heartbeat.prefault({}),
   rhev: rhev.prefault({}),
+  metrics: metrics.prefault({}),
   limits: limits.prefault({}),
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { messageOf } from "../src/agent-error.ts";
 import { type Config, configSchema } from "./config-schema.ts";
+import { isRecord } from "./is-record.ts";
 
 /** The configuration cannot be used. Each problem names its path in the file. */
 export class ConfigError extends Error {
@@ -19,6 +20,7 @@ export interface Overrides {
   readonly socket?: string | undefined;
   readonly stateDirectory?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
 }
 
 /** Checks of values that need more than their shape; each returns problems. */
@@ -81,13 +83,11 @@ function merge(file: Record<string, unknown>, overrides: Overrides): Record<stri
   const merged = { ...file };
   if (overrides.socket !== undefined) merged["socket"] = overrides.socket;
   if (overrides.stateDirectory !== undefined) merged["stateDirectory"] = overrides.stateDirectory;
-  if (overrides.logLevel !== undefined) {
-    const log = merged["log"];
-    merged["log"] = { ...(isRecord(log) ? log : {}), level: overrides.logLevel };
-  }
+  const log = {
+    ...(overrides.logLevel === undefined ? {} : { level: overrides.logLevel }),
+    ...(overrides.logFormat === undefined ? {} : { format: overrides.logFormat }),
+  };
+  const inFile = merged["log"];
+  if (Object.keys(log).length > 0) merged["log"] = { ...(isRecord(inFile) ? inFile : {}), ...log };
   return merged;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Controls } from "../ipc/controls.ts";
 import type { InheritedSocket } from "../ipc/inherited-socket.ts";
+import { serveMetrics } from "../ipc/metrics-port.ts";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
 import { bootId } from "../src/boot-id.ts";
@@ -22,6 +23,7 @@ import { hostDebtStore } from "./host-debt-store.ts";
 import { HostDebts } from "./host-debts.ts";
 import type { Journal } from "./journal.ts";
 import { type KeptGuests, keptGuests } from "./kept-guests.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { decideMigrations } from "./migration-decider.ts";
 import { migrationStore } from "./migration-store.ts";
@@ -29,8 +31,9 @@ import { Prober } from "./prober.ts";
 import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
 import type { Service } from "./service.ts";
-import { haresOptions, heartbeatSettings, limitsOf, siteOf, systemName } from "./settings.ts";
+import { haresOptions, heartbeatSettings, limitsOf, metricsAddress, siteOf, systemName } from "./settings.ts";
 import { StalledGuests } from "./stalled-guests.ts";
+import { packageVersion } from "./version.ts";
 import { createViews } from "./views.ts";
 
 /** The state directory is waited for this long at the start. */
@@ -67,6 +70,7 @@ export interface DaemonParts {
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
   const { config, service, log, journal } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
+  const address = metricsAddress(config());
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
   const book = new ResourceBook(registrationStore(stateDirectory, log), log);
@@ -107,6 +111,17 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   );
   const known = { platform, book, migrations, arrivals };
   const views = { heartbeat: settings, areStalledResumed: isWanted, intervalMs };
+  const metrics = createMetrics({
+    book,
+    platform,
+    dispatcher,
+    follower,
+    migrations,
+    prober,
+    queue,
+    version: packageVersion(),
+    log,
+  });
   const loading = newGate();
   const server = await startServer(
     {
@@ -117,7 +132,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
         await loading.ended;
         return dispatcher.handle(request);
       },
-      views: createViews({ ...known, prober, journal, ...views }),
+      views: { ...createViews({ ...known, prober, journal, ...views }), metrics: () => metrics.text() },
       controls: {
         ...parts.logLevel,
         dryRun: async (request) => {
@@ -145,7 +160,11 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   );
   const watched = [platform, follower, heartbeats, stalled];
   const loops = watched.map((loop) => loop.run(service.beats, ending.signal));
-  const running = Promise.all([...loops, debts.run(ending.signal), claiming, deciding]);
+  const exposing =
+    address === undefined
+      ? undefined
+      : serveMetrics({ address, metrics: () => metrics.text(), log }, ending.signal);
+  const running = Promise.all([...loops, debts.run(ending.signal), claiming, deciding, exposing]);
   service.serves(platform, () => book.all().length);
   const telling = service.run(ending.signal);
   log.info({ socket, resources: book.all().length }, "daemon serves");

@@ -1,3 +1,4 @@
+import { EventEmitter } from "eventemitter3";
 import { defaultTimeoutS, fallbackExitCode } from "../ipc/entry-point-names.ts";
 import { type EntryPointReply, type EntryPointRequest as IpcRequest, kindOf } from "../ipc/protocol.ts";
 import { AgentError, messageOf } from "../src/agent-error.ts";
@@ -6,6 +7,7 @@ import { orLate, withDeadline } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { attributesOf, type EntryPoint, type EntryPointRequest, parseRequest } from "../src/request.ts";
 import { runAction } from "./actions.ts";
+import { announce } from "./announce.ts";
 import { budgetMs, LATE_MS } from "./budget.ts";
 import { runMigrate } from "./migrate-operation.ts";
 import {
@@ -25,11 +27,34 @@ import { forgetIfUnkept } from "./unkept-guest.ts";
 /** Names of resources come from outside: a stream of invented ones must not grow without end. */
 const COMPLAINTS_AT_MOST = 10_000;
 
+/** What a monitor exits with that proves nothing. */
+const UNKNOWN_CODE = fallbackExitCode("monitor");
+
 /** Checking autostart is a courtesy at open; it must not keep the framework waiting. */
 const CLAIM_MS = 5000;
 
+/** How a request ended. `given_up`: a monitor whose shim went away; `unknown`: one that proved nothing. */
+type Outcome = "done" | "unknown" | "failed" | "late" | "given_up" | "defect";
+
+/** One request that was answered. */
+export interface EndedRequest {
+  /** `action` for all of them. */
+  readonly entryPoint: string;
+  /** As the request names it; empty where it names none. */
+  readonly resource: string;
+  readonly outcome: Outcome;
+  readonly exitCode: number;
+  readonly ms: number;
+}
+
+/** What the dispatcher publishes. */
+export interface DispatcherEvents {
+  ended: [request: EndedRequest];
+}
+
 /** Answers the requests of the shims. */
 export class Dispatcher {
+  readonly events = new EventEmitter<DispatcherEvents>();
   readonly #parts: OperationParts;
   readonly #log: Log;
   readonly #ending: AbortSignal;
@@ -46,16 +71,31 @@ export class Dispatcher {
   /** Never throws: what went wrong is in the log, and the exit code is the one for "nothing proved". */
   async handle(request: IpcRequest): Promise<EntryPointReply> {
     const since = performance.now();
+    const { reply, error } = await this.#answer(request, since);
+    const { exitCode } = reply;
+    const entryPoint = kindOf(request);
+    const resource = request.args[0] ?? "";
+    const outcome = outcomeOf(request, exitCode, error);
+    const ended = { entryPoint, resource, outcome, exitCode, ms: elapsed(since) };
+    announce(() => this.events.emit("ended", ended), this.#log);
+    return reply;
+  }
+
+  async #answer(
+    request: IpcRequest,
+    since: number,
+  ): Promise<{ readonly reply: EntryPointReply; readonly error?: unknown }> {
     const kind = kindOf(request);
     const log = this.#log.child({ entryPoint: request.name });
     try {
-      if (request.kind === "action") return await this.#action(request, log, since);
+      if (request.kind === "action") return { reply: await this.#action(request, log, since) };
       const parsed = parseRequest(request.name, request.args);
-      return await this.#run(parsed, request, log, since);
+      return { reply: await this.#run(parsed, request, log, since) };
     } catch (error) {
       const exitCode = fallbackExitCode(kind);
       this.#complain(request, { code: exitCode, ms: elapsed(since), err: error }, error, log);
-      return { exitCode, output: request.kind === "action" ? oneLine(messageOf(error)) : "" };
+      const output = request.kind === "action" ? oneLine(messageOf(error)) : "";
+      return { reply: { exitCode, output }, error };
     }
   }
 
@@ -99,7 +139,7 @@ export class Dispatcher {
       ),
     );
     const fields = { ...result.fields, code: result.exitCode, ms: elapsed(since) };
-    if (entryPoint === "monitor") this.#complaints.delete(resource);
+    if (entryPoint === "monitor" && this.#complaints.delete(resource)) log.info({}, "monitor works again");
     if (entryPoint === "monitor") log.debug(fields, "entry point ended");
     else log.info(fields, "entry point ended");
     return { exitCode: result.exitCode, output: "" };
@@ -207,6 +247,18 @@ export class Dispatcher {
       return known.registration.attributes;
     }
   }
+}
+
+function outcomeOf(request: IpcRequest, exitCode: number, error: unknown): Outcome {
+  const kind = kindOf(request);
+  if (kind === "monitor" && request.signal.aborted) return "given_up";
+  if (error instanceof AgentError) {
+    if (kind === "monitor") return "unknown";
+    return error.code === "TIMED_OUT" ? "late" : "failed";
+  }
+  if (error !== undefined) return "defect";
+  if (kind === "monitor" && exitCode === UNKNOWN_CODE) return "unknown";
+  return kind === "action" && exitCode !== 0 ? "failed" : "done";
 }
 
 function elapsed(since: number): number {

@@ -20,11 +20,13 @@ Usage: vcskvmguestd [options]
   --socket PATH           where the entry points are served
   --state-directory PATH  where registrations are kept
   --log-level LEVEL       debug, info, warn or error
+  --log-format FORMAT     json, or text for people
   --check-config          validate the configuration, print every problem, and exit
   --version, --help
 
-Environment: VCSKVMGUESTD_CONFIG, VCSKVMGUESTD_SOCKET, VCSKVMGUESTD_STATE_DIRECTORY and
-VCSKVMGUESTD_LOG_LEVEL stand for the options of these names; an option wins over its variable.
+Environment: VCSKVMGUESTD_CONFIG, VCSKVMGUESTD_SOCKET, VCSKVMGUESTD_STATE_DIRECTORY,
+VCSKVMGUESTD_LOG_LEVEL and VCSKVMGUESTD_LOG_FORMAT stand for the options of these names; an option wins over its
+variable.
 
 Exit codes: 0 ended as asked, 1 cannot run (the log says why), 2 wrong usage or configuration.
 `;
@@ -50,6 +52,7 @@ export function parseCommand(
         socket: values.socket ?? env["VCSKVMGUESTD_SOCKET"],
         stateDirectory: values["state-directory"] ?? env["VCSKVMGUESTD_STATE_DIRECTORY"],
         logLevel: values["log-level"] ?? env["VCSKVMGUESTD_LOG_LEVEL"],
+        logFormat: values["log-format"] ?? env["VCSKVMGUESTD_LOG_FORMAT"],
       },
     };
   } catch (error) {
@@ -63,6 +66,7 @@ const OPTIONS = {
   socket: { type: "string" },
   "state-directory": { type: "string" },
   "log-level": { type: "string" },
+  "log-format": { type: "string" },
   "check-config": { type: "boolean" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },

@@ -1,3 +1,4 @@
+import { EventEmitter } from "eventemitter3";
 import { messageOf } from "../src/agent-error.ts";
 import { answerOf } from "../src/answer.ts";
 import { type Beats, SLACK_MS } from "../src/beat.ts";
@@ -5,6 +6,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform, Reading } from "../src/platform.ts";
 import { monitorExitCode, sameState, stateText } from "../src/resource-state.ts";
+import { announce } from "./announce.ts";
 import { answerFacts, type FactSources, lastBeforeArrival } from "./answer-facts.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
@@ -21,11 +23,18 @@ export interface FollowerParts extends FactSources {
   readonly log: Log;
 }
 
+/** What the follower publishes. */
+export interface FollowerEvents {
+  /** A guest is in another state than at the last look: an event made us look, or the reading of all guests showed it. */
+  found: [by: "event" | "reading"];
+}
+
 /**
  * Looks at all watched guests: at once when an event hints at one, and every few seconds at all of them with one
  * call. Where the engine was told something else last, it is asked to probe.
  */
 export class Follower {
+  readonly events = new EventEmitter<FollowerEvents>();
   readonly #parts: FollowerParts;
   /** Guests that are being looked at; true when another hint came meanwhile. */
   readonly #looking = new Map<string, boolean>();
@@ -79,7 +88,7 @@ export class Follower {
       this.#blind = false;
       for (const record of records) {
         const reading = readings.get(guestOf(record));
-        if (reading !== undefined) await this.#take(record, reading, epochs.get(record));
+        if (reading !== undefined) await this.#take(record, reading, epochs.get(record), "reading");
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -103,7 +112,8 @@ export class Follower {
       const epochs = new Map(book.ofGuest(guest).map((record) => [record, record.epoch]));
       try {
         const reading = await platform.read(guest, signal);
-        for (const record of book.ofGuest(guest)) await this.#take(record, reading, epochs.get(record));
+        for (const record of book.ofGuest(guest))
+          await this.#take(record, reading, epochs.get(record), "event");
       } catch (error) {
         log.debug({ guest, err: error }, "guest could not be read after an event");
       }
@@ -115,10 +125,16 @@ export class Follower {
    * What a reading shows of a migration is on disk before the engine hears of it. One that an event or the end of an
    * operation overtook shows what was: a guest that left meanwhile does not run here again.
    */
-  async #take(record: ResourceRecord, reading: Reading, epoch: number | undefined): Promise<void> {
+  async #take(
+    record: ResourceRecord,
+    reading: Reading,
+    epoch: number | undefined,
+    by: "event" | "reading",
+  ): Promise<void> {
     const { resource } = record.registration;
     if (this.#parts.book.get(resource) !== record) return; // closed meanwhile
-    this.#note(record, reading);
+    // an event that came while all guests were read has told of it
+    this.#note(record, reading, record.epoch === epoch ? by : "event");
     if (record.epoch === epoch) {
       await this.#parts.migrations.note(guestOf(record), reading);
       this.#parts.arrivals.note(resource, reading, lastBeforeArrival(record));
@@ -159,7 +175,7 @@ export class Follower {
     }
   }
 
-  #note(record: ResourceRecord, reading: Reading): void {
+  #note(record: ResourceRecord, reading: Reading, by: "event" | "reading"): void {
     const { log } = this.#parts;
     const before = record.lastReading?.reading;
     record.lastReading = { reading, at: new Date() };
@@ -181,6 +197,7 @@ export class Follower {
     }
     if (before === undefined || sameState(before.state, reading.state) || isTried(record, reading)) return;
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
+    announce(() => this.events.emit("found", by), log);
   }
 }
 

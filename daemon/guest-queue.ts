@@ -60,6 +60,11 @@ export class GuestQueue {
     }
   }
 
+  /** Operations that wait for their turn, over all guests. */
+  get waiting(): number {
+    return [...this.#guests.values()].reduce((sum, entries) => sum + entries.length - 1, 0);
+  }
+
   /** True while an operation on the guest runs or waits. */
   isBusy(guest: string): boolean {
     return this.#guests.has(guest);

@@ -33,11 +33,12 @@ export function tellHeartbeat(
     log.debug({ ...fields, because }, "guest heartbeat is disarmed");
   }
   if (!isUseless(after) || isUseless(before)) return;
-  const why =
+  log.warn(
+    fields,
     because === "no channel"
       ? "guest has no channel to an agent, libvirt alone tells its state"
-      : "guest agent is not heard, libvirt alone tells the state of its guest";
-  log.warn(fields, why);
+      : "guest agent is not heard, libvirt alone tells the state of its guest",
+  );
 }
 
 /**

@@ -2,6 +2,7 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import type { Controls } from "../ipc/controls.ts";
 import { IpcError } from "../ipc/ipc-error.ts";
 import type { Log } from "../src/log.ts";
+import { standardOutput } from "./log-output.ts";
 
 /** Fields that hold secrets wherever they stand; they are also kept out of what is logged in the first place. */
 const SECRET_PATHS = ["password", "Password", "authorization", "token", "secret"].flatMap((key) => [
@@ -47,13 +48,4 @@ export function logLevelOf(logger: Logger, log: Log): Pick<Controls, "logLevel" 
       logger.level = level;
     },
   };
-}
-
-/** A log that cannot be written (a full disk, a reader that went away) costs its lines, never the daemon. */
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true });
-  output.on("error", () => {
-    // there is no other place to say it
-  });
-  return output;
 }

@@ -5,17 +5,22 @@ import type { Log } from "../src/log.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
+import { EngineLog } from "./engine-log.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { Journal } from "./journal.ts";
 import type { KeptGuests } from "./kept-guests.ts";
+import { logOutput } from "./log-output.ts";
 import { createLogger, logLevelOf } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
 import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
 import { Service } from "./service.ts";
-import { fixedKeysChanged } from "./settings.ts";
+import { engineLogSettings, fixedKeysChanged } from "./settings.ts";
 import { systemdOf } from "./systemd.ts";
 import { packageVersion } from "./version.ts";
+
+/** The last lines for the engine's log are waited for so long. */
+const ENGINE_LOG_MS = 2000;
 
 const EXIT = { ended: 0, failed: 1, wrong: 2 } as const;
 
@@ -55,9 +60,18 @@ async function withConfig(command: RunCommand): Promise<number> {
 
 async function run(command: RunCommand, first: Config): Promise<number> {
   const inForce = { config: first };
-  const logger = createLogger(first.log.level);
+  const engineLog = new EngineLog({
+    library: () => engineLogSettings(inForce.config).library,
+    scope: () => engineLogSettings(inForce.config).scope,
+  });
+  const output = logOutput({
+    format: () => inForce.config.log.format,
+    onLine: (line) => engineLog.offer(line),
+  });
+  const logger = createLogger(first.log.level, output);
   const journal = new Journal();
   const log = journal.over(logger);
+  engineLog.reportTo(log);
   const service = new Service(systemdOf(process.env, log), log);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
@@ -88,6 +102,8 @@ async function run(command: RunCommand, first: Config): Promise<number> {
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
     return EXIT.failed;
+  } finally {
+    await engineLog.end(ENGINE_LOG_MS);
   }
 }
 

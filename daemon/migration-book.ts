@@ -1,17 +1,37 @@
+import { EventEmitter } from "eventemitter3";
 import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { isOutdated, type MigrationEnd, type MigrationRecord, speaksOf } from "../src/migration.ts";
 import type { Reading } from "../src/platform.ts";
+import { announce } from "./announce.ts";
 import type { MigrationStore } from "./migration-store.ts";
 
 /** A record that is not on disk by then is waited for no longer: the engine must be told. */
 const DISK_PATIENCE_MS = 1000;
+
+/** What the book publishes of migrations away from this host. */
+export interface MigrationBookEvents {
+  /** The engine asked for one, and it is about to be begun. */
+  began: [];
+  /** The end of one is known, whoever asked for it; `doubtful` when nobody can tell it yet. */
+  ended: [by: "engine" | "others", end: MigrationEnd["kind"]];
+}
+
+/** What a record says of the end of its migration. */
+const ENDS: Readonly<Record<MigrationRecord["kind"], MigrationEnd["kind"] | undefined>> = {
+  moving: undefined,
+  stuck: undefined,
+  left: "moved",
+  lost: "lost",
+  doubtful: "doubtful",
+};
 
 /**
  * What is known of migrations beside the hypervisor's own word, by guest. A change is in force at once; who has to, waits
  * until it is on disk.
  */
 export class MigrationBook {
+  readonly events = new EventEmitter<MigrationBookEvents>();
   readonly #store: MigrationStore;
   readonly #bootId: string;
   readonly #log: Log;
@@ -56,6 +76,7 @@ export class MigrationBook {
     const now = Date.now();
     const abortAt = new Date(now + abortAfterMs).toISOString();
     const asked = { at: new Date(now).toISOString(), abortAt };
+    announce(() => this.events.emit("began"), this.#log);
     return this.#put({ guest, uuid, peer, kind: "moving", why: undefined, asked });
   }
 
@@ -76,6 +97,7 @@ export class MigrationBook {
         return this.#put({ guest, uuid, peer, kind: "doubtful", why: end.why, asked });
       }
       case "stayed":
+        announce(() => this.events.emit("ended", byWhom(this.#records.get(guest)), "stayed"), this.#log);
         return this.forget(guest);
     }
   }
@@ -130,6 +152,9 @@ export class MigrationBook {
     const whole = { ...record, at: new Date().toISOString(), bootId: this.#bootId };
     this.#records.set(record.guest, whole);
     const { guest, kind, peer, why } = whole;
+    const end = ENDS[kind];
+    if (end !== undefined && before?.kind !== kind)
+      announce(() => this.events.emit("ended", byWhom(before), end), this.#log);
     if (kind === "doubtful") {
       if (before?.kind !== "doubtful" || before.why !== why)
         this.#log.error(
@@ -178,4 +203,9 @@ export class MigrationBook {
       this.#log.error({ guest, err: error }, "migration record cannot be written, a restart would lose it");
     }
   }
+}
+
+/** A migration that the engine asked for has a deadline, in its record. */
+function byWhom(before: MigrationRecord | undefined): "engine" | "others" {
+  return before?.asked === undefined ? "others" : "engine";
 }

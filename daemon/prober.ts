@@ -1,6 +1,8 @@
+import { EventEmitter } from "eventemitter3";
 import { messageOf } from "../src/agent-error.ts";
 import type { Engine } from "../src/engine.ts";
 import type { Log } from "../src/log.ts";
+import { announce } from "./announce.ts";
 
 /** The engine is a busy process: this many of its commands run at the same time. */
 const AT_ONCE = 4;
@@ -30,11 +32,18 @@ export interface PendingProbe {
   readonly isFailing: boolean;
 }
 
+/** What the prober publishes. */
+export interface ProberEvents {
+  /** The engine was asked once. */
+  asked: [outcome: "sent" | "failed"];
+}
+
 /**
  * Asks the engine to look at resources: one request at a time for each, at once for news, then again and again at
  * growing distance until its monitor came.
  */
 export class Prober {
+  readonly events = new EventEmitter<ProberEvents>();
   readonly #engine: Pick<Engine, "probe">;
   readonly #log: Log;
   readonly #signal: AbortSignal;
@@ -48,6 +57,11 @@ export class Prober {
     this.#engine = engine;
     this.#log = log;
     this.#signal = signal;
+  }
+
+  /** Resources that the engine was asked to look at and has not looked at since. */
+  get open(): number {
+    return this.#requests.size;
   }
 
   /** Asks for a monitor of this resource, unless the same news was asked for shortly before. */
@@ -97,11 +111,13 @@ export class Prober {
       if (this.#signal.aborted) return;
       await this.#engine.probe(resource, this.#signal);
       this.#log.info({ resource, code: request.news }, "engine asked to probe");
+      announce(() => this.events.emit("asked", "sent"), this.#log);
       if (this.#failing.delete(resource)) this.#log.info({ resource }, "engine answers again");
     } catch (error) {
       if (!this.#failing.has(resource))
         this.#log.warn({ resource, reason: messageOf(error) }, "engine cannot be asked to probe");
       this.#failing.add(resource);
+      announce(() => this.events.emit("asked", "failed"), this.#log);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { dirname, join } from "node:path";
 import { DEFAULT_LIMITS, type Limits } from "../ipc/protocol.ts";
 import type { Config } from "./config-schema.ts";
 import type { HaresOptions } from "./hares.ts";
 import type { HeartbeatSettings } from "./heartbeats.ts";
 
 /** Keys that a reload cannot change: what hangs on them is made once. */
-const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "limits"] as const;
+const FIXED_KEYS = ["socket", "readOnlySocket", "stateDirectory", "libvirt", "metrics", "limits"] as const;
 
 export function haresOptions(config: Config): HaresOptions {
   const { hares, timeoutS } = config.engine;
@@ -70,6 +71,23 @@ export function limitsOf({ limits }: Config): Limits {
 /** The keys that differ and take effect at the next start only. */
 export function fixedKeysChanged(before: Config, after: Config): readonly string[] {
   return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+/** Where metrics are served beside the sockets; undefined: nowhere. */
+export function metricsAddress({
+  metrics,
+}: Config): { readonly host: string; readonly port: number } | undefined {
+  if (metrics.listen === undefined) return undefined;
+  const { hostname: host, port } = new URL(`tcp://${metrics.listen}`);
+  return { host: host.replaceAll(/[[\]]/g, ""), port: Number(port) };
+}
+
+/** What goes to the engine's log, and by which library: it is where the engine's commands are. */
+export function engineLogSettings({ engine }: Config): {
+  readonly library: string;
+  readonly scope: Config["engine"]["log"];
+} {
+  return { library: join(dirname(engine.hares), "ag_i18n_inc.sh"), scope: engine.log };
 }
 
 /** The site of a system; undefined where it is in none. */

@@ -30,7 +30,7 @@ export interface ViewParts extends FactSources {
 }
 
 /** What operators may read of the daemon, from memory. */
-export function createViews(parts: ViewParts): Views {
+export function createViews(parts: ViewParts): Omit<Views, "metrics"> {
   const { book, platform, journal } = parts;
   const since = new Date().toISOString();
   const sources = sourceStates(platform);

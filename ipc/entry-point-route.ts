@@ -16,6 +16,7 @@ import { readBody, tooLarge } from "./request-body.ts";
 import { refuse, sendBody } from "./respond.ts";
 import type { RunningRequests } from "./running-requests.ts";
 import { shimPidOf, watchShim } from "./shim-watch.ts";
+import type { Spell } from "./spell.ts";
 
 /** What a path under /v1/entry-points or /v1/actions asks for. */
 export type EntryPointTarget =
@@ -27,6 +28,8 @@ interface RouteContext {
   readonly limits: Limits;
   readonly log: IpcLog;
   readonly running: RunningRequests;
+  /** Requests that are refused because too many run. */
+  readonly crowded: Spell;
 }
 
 /** Reads the target out of a path, undefined when there is no such entry point. */
@@ -44,9 +47,9 @@ export async function runEntryPoint(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { limits, log, running } = context;
+  const { limits, log, running, crowded } = context;
   if (running.count >= limits.requestsAtOnce) {
-    log.warn({ entryPoint: target.name, running: running.count }, "request refused, too many at once");
+    crowded.happened({ entryPoint: target.name, running: running.count });
     refuse(response, 503, `${running.count} requests run already: try again, or find out what holds them`);
     return;
   }

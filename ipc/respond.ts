@@ -1,5 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { IpcLog } from "./ipc-log.ts";
 import type { JsonValue } from "./protocol.ts";
+import type { MetricsText } from "./views.ts";
 
 /** Refuses a request with one plain line that says what to do, and ends the connection. */
 export function refuse(response: ServerResponse, status: number, line: string, allow?: string): void {
@@ -11,6 +13,25 @@ export function refuse(response: ServerResponse, status: number, line: string, a
 /** Answers with JSON, ended by a line feed for people who read it with curl. */
 export function sendJson(response: ServerResponse, value: JsonValue): void {
   sendBody(response, 200, "application/json", Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+/** How long a reader of metrics may take nothing: what waits for it is kept in memory. */
+const METRICS_UNREAD_MS = 5000;
+
+/** Answers with metrics; a reader that takes none of them is cut after a while. Never rejects. */
+export async function sendMetrics(
+  response: ServerResponse,
+  metrics: () => Promise<MetricsText>,
+  log: IpcLog,
+): Promise<void> {
+  try {
+    const { type, body } = await metrics();
+    response.setTimeout(METRICS_UNREAD_MS, () => response.destroy());
+    sendBody(response, 200, type, Buffer.from(body));
+  } catch (error) {
+    log.error({ err: error }, "metrics cannot be collected");
+    refuse(response, 500, "the daemon failed at this request: its log has the reason");
+  }
 }
 
 /** Sends a whole answer with its length, so that a client can tell when it was cut off. */

@@ -11,6 +11,7 @@ import { listenOnSocket, type OwnedSocket, type SocketAddress } from "./listen.t
 import type { Limits, RequestHandler } from "./protocol.ts";
 import { rawRefusal, refuse } from "./respond.ts";
 import { RunningRequests } from "./running-requests.ts";
+import { Spell } from "./spell.ts";
 import { answerView } from "./view-routes.ts";
 import type { Views } from "./views.ts";
 
@@ -35,6 +36,18 @@ export interface IpcServer {
    */
   stop(deadlineMs: number): Promise<void>;
 }
+
+const DROPPED = {
+  level: "warn",
+  begins: "connection dropped, too many at once",
+  ends: "connections are taken again",
+} as const;
+const FAILED = { level: "error", begins: "socket failed", ends: "socket works again" } as const;
+const CROWDED = {
+  level: "warn",
+  begins: "request refused, too many at once",
+  ends: "requests are taken again",
+} as const;
 
 /** Time for a handler to answer after it was aborted, in milliseconds. */
 const ABORTED_GRACE_MS = 1_000;
@@ -65,11 +78,13 @@ class UnixServer implements IpcServer {
   readonly #events: EventStream;
   readonly #running = new RunningRequests();
   readonly #listening: { server: Server; owned: OwnedSocket }[] = [];
+  readonly #crowded: Spell;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#events = new EventStream(options);
+    this.#crowded = new Spell(CROWDED, options.log);
   }
 
   async listen(address: SocketAddress, access: "entry points" | "read only"): Promise<void> {
@@ -117,7 +132,12 @@ class UnixServer implements IpcServer {
     } else if (request.method !== "POST") {
       refuse(response, 405, "an entry point is run with POST", "POST");
     } else {
-      void runEntryPoint({ ...this.#options, running: this.#running }, target, request, response);
+      void runEntryPoint(
+        { ...this.#options, running: this.#running, crowded: this.#crowded },
+        target,
+        request,
+        response,
+      );
     }
   }
 }
@@ -134,12 +154,12 @@ function createHttpServer(limits: Limits, log: IpcLog, listener: Listener): Serv
     listener,
   );
   server.maxConnections = limits.connections;
-  server.on("drop", () =>
-    log.warn({ connections: limits.connections }, "connection dropped, too many at once"),
-  );
+  const drops = new Spell(DROPPED, log);
+  const failures = new Spell(FAILED, log);
+  server.on("drop", () => drops.happened({ connections: limits.connections }));
   server.on("checkContinue", listener); // so that the size is checked before the body is sent
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseBroken(error, socket, limits));
-  server.on("error", (error) => log.error({ err: error }, "socket failed"));
+  server.on("error", (error) => failures.happened({ err: error }));
   return server;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventStream } from "./event-stream.ts";
 import type { IpcLog } from "./ipc-log.ts";
 import type { JsonValue } from "./protocol.ts";
-import { refuse, sendJson } from "./respond.ts";
+import { refuse, sendJson, sendMetrics } from "./respond.ts";
 import type { Views } from "./views.ts";
 
 interface ViewContext {
@@ -36,7 +36,7 @@ export function answerView(
 }
 
 function viewOf(
-  { views, events }: ViewContext,
+  { views, events, log }: ViewContext,
   path: string,
 ): ((response: ServerResponse) => void) | undefined {
   switch (path) {
@@ -46,6 +46,8 @@ function viewOf(
       return (response) => sendJson(response, views.guests());
     case "/v1/history":
       return (response) => sendJson(response, views.history());
+    case "/metrics":
+      return (response) => void sendMetrics(response, () => views.metrics(), log);
     case "/v1/events":
       return (response) => events.add(response);
     default:

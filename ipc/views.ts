@@ -1,5 +1,12 @@
 import type { JsonValue } from "./protocol.ts";
 
+/** The metrics, in the text format of Prometheus. */
+export interface MetricsText {
+  /** for the header Content-Type */
+  readonly type: string;
+  readonly body: string;
+}
+
 /** What operators may read. Each call answers at once from memory. */
 export interface Views {
   health(): JsonValue;
@@ -12,6 +19,8 @@ export interface Views {
   history(): JsonValue;
   /** A resource's attributes as the framework passes them, without its password; undefined when it is not open here. */
   attributes(resource: string): JsonValue | undefined;
+  /** Collected when asked for; whoever asks meanwhile gets the same. */
+  metrics(): Promise<MetricsText>;
   /** Calls the listener at each event, until the returned function is called. */
   subscribe(listener: (event: JsonValue) => void): () => void;
 }

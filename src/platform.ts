@@ -72,7 +72,12 @@ export interface PlatformEvents {
   lost: [source: string, reason: string];
   /** No guest needs this source any more. */
   dropped: [source: string];
+  /** A request to a manager ended: it was granted, refused (any other status), or failed without an answer. */
+  requested: [source: string, outcome: RequestOutcome];
 }
+
+/** What became of one request to a manager. */
+export type RequestOutcome = "granted" | "refused" | "failed";
 
 /** How long a forced stop may take, and when it stops waiting for the hypervisor. */
 export interface StopBudget {

@@ -36,6 +36,7 @@ export class PlatformByEnvironment implements Platform {
       platform.events.on("connected", (source) => this.events.emit("connected", source));
       platform.events.on("lost", (source, reason) => this.events.emit("lost", source, reason));
       platform.events.on("dropped", (source) => this.events.emit("dropped", source));
+      platform.events.on("requested", (source, outcome) => this.events.emit("requested", source, outcome));
     }
   }
 

@@ -55,6 +55,8 @@ export interface MigrationEndsParts {
 /** Reads both ends of a migration, and removes what is proved dead of it. */
 export class MigrationEnds {
   readonly #parts: MigrationEndsParts;
+  /** Guests of which it was said that what is left cannot be ended. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: MigrationEndsParts) {
     this.#parts = parts;
@@ -87,7 +89,10 @@ export class MigrationEnds {
    * are to be looked at again.
    */
   async removeDead(place: MigrationPlace, { verdict }: EndsSeen, signal: AbortSignal): Promise<boolean> {
-    if (verdict !== "destroy source" && verdict !== "destroy target") return false;
+    if (verdict !== "destroy source" && verdict !== "destroy target") {
+      this.#refused.delete(place.guest);
+      return false;
+    }
     const again = await this.look(place, "none", signal);
     if (again.verdict !== verdict || again.peer === undefined) return false;
     const { guest, uuid } = place;
@@ -99,6 +104,7 @@ export class MigrationEnds {
           ? this.#destroyHere(uuid, limit)
           : this.#destroyThere(again.peer, uuid, limit),
       );
+      this.#refused.delete(guest);
       this.#parts.log.warn(
         fields,
         "what a migration left of the guest is ended, the other end proves it dead",
@@ -106,6 +112,8 @@ export class MigrationEnds {
       return true;
     } catch (error) {
       throwIfAborted(signal);
+      if (this.#refused.has(guest)) return false;
+      this.#refused.add(guest);
       this.#parts.log.warn({ ...fields, err: error }, "what a migration left of the guest cannot be ended");
       return false;
     }

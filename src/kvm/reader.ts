@@ -50,6 +50,8 @@ export class Reader {
   readonly #vitals: VitalSigns;
   /** Until then (performance.now) all guests are not read with one call: the last such call hung. */
   #noBulkBefore = 0;
+  /** Said until all can be read at once again. */
+  #isBulkHeld = false;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -80,14 +82,19 @@ export class Reader {
   async readAll(guests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Reading>> {
     if (performance.now() < this.#noBulkBefore) return this.#oneByOne(guests, signal);
     try {
-      return await this.#ask("reading all guests", BULK_MS, signal, (session, limit) =>
+      const readings = await this.#ask("reading all guests", BULK_MS, signal, (session, limit) =>
         this.#all(session, guests, limit),
       );
+      if (this.#isBulkHeld) this.#parts.log.info({}, "all guests are read at once again");
+      this.#isBulkHeld = false;
+      return readings;
     } catch (error) {
       throwIfAborted(signal);
       if (!hasCode(error, "TIMED_OUT")) throw error;
       const readings = await this.#oneByOne(guests, signal);
       this.#noBulkBefore = performance.now() + HANG_PAUSE_MS;
+      if (this.#isBulkHeld) return readings;
+      this.#isBulkHeld = true;
       this.#parts.log.warn({}, "a domain keeps libvirt from reading all at once, guests are read one by one");
       return readings;
     }

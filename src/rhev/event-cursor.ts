@@ -24,6 +24,7 @@ export class EventCursor {
   async news(signal: AbortSignal): Promise<readonly RhevEvent[]> {
     try {
       const news = await this.#read(signal);
+      if (this.#isRefused) this.#log.info({}, "events of RHEV-M are read again");
       this.#isRefused = false;
       return news;
     } catch (error) {

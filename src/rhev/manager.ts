@@ -1,5 +1,6 @@
 import type { Beats } from "../beat.ts";
 import type { Log } from "../log.ts";
+import type { RequestOutcome } from "../platform.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import { Poller } from "./poller.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
@@ -20,6 +21,8 @@ export interface ManagerParts {
   readonly access: ManagerAccess;
   readonly settings: () => RhevSettings;
   readonly identity: () => Promise<OwnIdentity>;
+  /** Hears of each request what became of it. */
+  readonly onRequest: (outcome: RequestOutcome) => void;
   readonly log: Log;
 }
 
@@ -31,7 +34,7 @@ export class Manager {
   readonly #session: Rhevm["session"];
 
   /** @throws {AgentError} BAD_ATTRIBUTE when URL or user cannot be right */
-  constructor({ access, settings, identity, log }: ManagerParts) {
+  constructor({ access, settings, identity, onRequest, log }: ManagerParts) {
     const { auth, trust, connectMs, answerMs } = settings();
     const user = parseUser(access.user);
     const { session, reads, actions } = rhevmOf({
@@ -40,6 +43,7 @@ export class Manager {
         const { password } = settings();
         return password.kind === "command" ? { ...password, encrypted: access.encrypted } : password;
       },
+      onRequest,
       log,
     });
     this.#session = session;

@@ -3,7 +3,7 @@ import { AgentError } from "../agent-error.ts";
 import type { Attributes } from "../attributes.ts";
 import { type Beats, UNWATCHED } from "../beat.ts";
 import type { Log } from "../log.ts";
-import type { PlatformEvents } from "../platform.ts";
+import type { PlatformEvents, RequestOutcome } from "../platform.ts";
 import { Manager } from "./manager.ts";
 import type { OwnIdentity } from "./own-host.ts";
 import type { RhevSettings } from "./rhev-settings.ts";
@@ -139,6 +139,7 @@ export class Managers {
       access: { url, user, encrypted: (limit) => encryptedPassword(url, user, limit) },
       settings,
       identity,
+      onRequest: (outcome) => this.#tellOf(source, outcome),
       log: log.child({ rhevm: source }),
     });
     const { events } = manager.poller;
@@ -160,6 +161,15 @@ export class Managers {
     };
     this.#running.set(key, running);
     return running;
+  }
+
+  /** A listener that throws must not look like a request whose answer was lost. */
+  #tellOf(source: string, outcome: RequestOutcome): void {
+    try {
+      this.events.emit("requested", source, outcome);
+    } catch (error) {
+      this.#parts.log.error({ err: error }, "a listener to RHEV-M's changes failed");
+    }
   }
 
   /** What of the settings a connection is made with. */

@@ -1,6 +1,7 @@
 import { AgentError, hasCode } from "../agent-error.ts";
 import { orAbort, pause, withDeadline } from "../deadline.ts";
 import type { Log } from "../log.ts";
+import type { RequestOutcome } from "../platform.ts";
 import type { XmlElement } from "../xml.ts";
 import { type Asked, documentOf } from "./answers.ts";
 import type { Credentials } from "./credentials.ts";
@@ -14,6 +15,7 @@ import { type HttpAnswer, Transport } from "./transport.ts";
 export interface SessionParts {
   readonly settings: RhevmSettings;
   readonly credentials: Credentials;
+  readonly onRequest: (outcome: RequestOutcome) => void;
   readonly log: Log;
   /** From 0 to 1: spreads the retries of many hosts. */
   readonly random?: () => number;
@@ -78,7 +80,7 @@ export class RhevmSession {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.#transport = new Transport(parts.settings);
+    this.#transport = new Transport(parts.settings, parts.onRequest);
   }
 
   /** Logs in where that has not been done, and tells what was found. */

@@ -1,6 +1,7 @@
 import { errors, Pool } from "undici";
 import { AgentError, messageOf } from "../agent-error.ts";
 import { abortError, throwIfAborted, withDeadline } from "../deadline.ts";
+import type { RequestOutcome } from "../platform.ts";
 import { oneLine } from "./one-line.ts";
 import type { RhevmSettings } from "./settings.ts";
 import { ConnectFailure, trustedConnector } from "./trusted-connector.ts";
@@ -45,10 +46,13 @@ class UnaskedCoding extends Error {
 /** HTTPS to one engine. Follows no redirection, asks for no compression, and retries nothing. */
 export class Transport {
   readonly #settings: TransportSettings;
+  readonly #onRequest: (outcome: RequestOutcome) => void;
   readonly #pool: Pool;
 
-  constructor(settings: TransportSettings) {
+  /** @param onRequest hears of each request what became of it; must not throw */
+  constructor(settings: TransportSettings, onRequest: (outcome: RequestOutcome) => void) {
     this.#settings = settings;
+    this.#onRequest = onRequest;
     const { origin } = settings.url;
     this.#pool = new Pool(origin, {
       connect: trustedConnector(origin, settings.trust, settings.connectMs),
@@ -73,8 +77,11 @@ export class Transport {
     const what = `${request.method} ${this.#settings.url.origin}${pathOf(request.path)}`;
     return withDeadline(this.#settings.answerMs, what, [signal], async (limit) => {
       try {
-        return await this.#exchange(request, limit);
+        const answer = await this.#exchange(request, limit);
+        this.#onRequest(isGranted(answer.status) ? "granted" : "refused");
+        return answer;
       } catch (error) {
+        this.#onRequest("failed");
         if (error instanceof ConnectFailure) throw error.reason;
         const reason = limit.aborted ? abortError(limit) : this.#reasonOf(error, what);
         if (request.isWrite) throw outcomeUnknown(what, reason);
@@ -99,13 +106,12 @@ export class Transport {
     const bytes = await body.arrayBuffer();
     const coding = listOf(headers["content-encoding"])[0] ?? "identity";
     if (coding !== "identity") throw new UnaskedCoding(coding);
-    const isGranted = statusCode >= 200 && statusCode <= 299;
     return {
       status: statusCode,
       contentType: listOf(headers["content-type"])[0] ?? "",
       cookies: listOf(headers["set-cookie"]),
       // pages of the proxy are in any character set, and only their status counts
-      text: new TextDecoder("utf-8", { fatal: isGranted }).decode(bytes),
+      text: new TextDecoder("utf-8", { fatal: isGranted(statusCode) }).decode(bytes),
     };
   }
 
@@ -132,6 +138,10 @@ export function outcomeUnknown(what: string, reason: AgentError): AgentError {
     `${what}: may have been carried out, its answer was lost: ${reason.message}`,
     { cause: reason },
   );
+}
+
+function isGranted(status: number): boolean {
+  return status >= 200 && status <= 299;
 }
 
 /** Without the query, which may be thousands of characters long. */

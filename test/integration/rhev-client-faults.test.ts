@@ -133,10 +133,11 @@ describe("the RHEV client and a bad answer to a write", () => {
   });
 
   it("is known not to be done when no connection can be made", async () => {
-    const transport = new Transport({
-      ...settingsFor({ url: "https://localhost:1", caFile: "/dev/null" }),
-      trust: { kind: "system" },
-    });
+    const outcomes: string[] = [];
+    const settings = settingsFor({ url: "https://localhost:1", caFile: "/dev/null" });
+    const transport = new Transport({ ...settings, trust: { kind: "system" } }, (outcome) =>
+      outcomes.push(outcome),
+    );
     const write = {
       method: "POST",
       path: "/vms/1/start",
@@ -148,6 +149,7 @@ describe("the RHEV client and a bad answer to a write", () => {
     const error = await errorOf(transport.send(write, signal));
 
     expect(error).toMatchObject({ code: "PLATFORM_DOWN" });
+    expect(outcomes).toEqual(["failed"]);
     await transport.close();
   });
 });

@@ -71,6 +71,20 @@ describe("the managers in use", () => {
     expect(heard.at(-1)).toBe(`dropped ${engine.url} (2)`);
   });
 
+  it("publish what became of each request, and a listener that throws costs itself", async () => {
+    const engine = await testEngine({ vms: ["web1"] });
+    settings = { ...settings, trust: { kind: "ca file", path: engine.caFile } };
+    const requested = new Set<string>();
+    managers.events.on("requested", (source, outcome) => {
+      requested.add(`${source} ${outcome}`);
+      throw new Error("told to throw");
+    });
+    managers.of("web1", infoOf(engine.url));
+    await vi.waitFor(() => expect(heard).toEqual([`connected ${engine.url}`]), SOON);
+
+    expect(requested).toContain(`${engine.url} granted`);
+  });
+
   it("are connected to anew when a reload changes whom to trust, with all their guests", async () => {
     const engine = await testEngine({ vms: ["web1", "web2"] });
     const first = managers.of("web1", infoOf(engine.url));

@@ -20,14 +20,17 @@ export class ViewHost {
   readonly book = new ResourceBook(new MemoryStore(), this.log);
   readonly facts: FactSources = factSources({ engine: this.engine, log: this.log });
   readonly prober = new Prober(this.engine, this.log, new AbortController().signal);
-  readonly views: Views = createViews({
-    ...this.facts,
-    book: this.book,
-    platform: this.platform,
-    prober: this.prober,
-    journal: this.journal,
-    heartbeat: () => ({ intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 }),
-    areStalledResumed: () => false,
-    intervalMs: () => 5000,
-  });
+  readonly views: Views = {
+    ...createViews({
+      ...this.facts,
+      book: this.book,
+      platform: this.platform,
+      prober: this.prober,
+      journal: this.journal,
+      heartbeat: () => ({ intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 }),
+      areStalledResumed: () => false,
+      intervalMs: () => 5000,
+    }),
+    metrics: () => Promise.resolve({ type: "text/plain", body: "" }),
+  };
 }

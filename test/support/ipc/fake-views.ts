@@ -1,10 +1,11 @@
 import type { JsonValue } from "../../../ipc/protocol.ts";
-import type { Views } from "../../../ipc/views.ts";
+import type { MetricsText, Views } from "../../../ipc/views.ts";
 
 /** Views over values that the test sets, and a subscription it can publish to. */
 export class FakeViews implements Views {
   guestsByName: Record<string, JsonValue> = {};
   failure: Error | undefined;
+  metricsBody = "up 1\n";
   readonly listeners = new Set<(event: JsonValue) => void>();
 
   health(): JsonValue {
@@ -30,6 +31,11 @@ export class FakeViews implements Views {
 
   attributes(resource: string): JsonValue | undefined {
     return Object.hasOwn(this.guestsByName, resource) ? { GuestName: [resource] } : undefined;
+  }
+
+  metrics(): Promise<MetricsText> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return Promise.resolve({ type: "text/plain; version=0.0.4; charset=utf-8", body: this.metricsBody });
   }
 
   subscribe(listener: (event: JsonValue) => void): () => void {

@@ -36,10 +36,15 @@ async function problemsOf(text: string): Promise<readonly string[]> {
 const DEFAULTS = {
   socket: "/run/vcskvmguestd/agent.sock",
   stateDirectory: "/var/lib/vcskvmguestd",
-  log: { level: "info" },
+  log: { level: "info", format: "json" },
   monitorIntervalS: 5,
   stopTimeoutS: 10,
-  engine: { hares: "/opt/VRTSvcs/bin/hares", sysnameFile: "/etc/VRTSvcs/conf/sysname", timeoutS: 10 },
+  engine: {
+    hares: "/opt/VRTSvcs/bin/hares",
+    sysnameFile: "/etc/VRTSvcs/conf/sysname",
+    timeoutS: 10,
+    log: "states",
+  },
   libvirt: {
     uri: "qemu:///system",
     runDirectory: "/run/libvirt/qemu",
@@ -69,6 +74,7 @@ const DEFAULTS = {
     devScan: { deviceCommandS: 60, spmWaitS: 180, movesGuests: false },
   },
   sync: { secrets: false, versions: 3 },
+  metrics: {},
   limits: {},
 };
 
@@ -76,10 +82,10 @@ const EVERYTHING = `
 socket: /s
 readOnlySocket: { path: /r, gid: 7 }
 stateDirectory: /d
-log: { level: debug }
+log: { level: debug, format: text }
 monitorIntervalS: 2.5
 stopTimeoutS: 20
-engine: { hares: /h, system: node1, sysnameFile: /n, timeoutS: 3 }
+engine: { hares: /h, system: node1, sysnameFile: /n, timeoutS: 3, log: warnings }
 libvirt:
   uri: "test:///default"
   sockets: [/a, /b]
@@ -117,6 +123,7 @@ rhev:
   devScan: { deviceCommand: [/bin/true, -x, "a b"], deviceCommandS: 5, spmWaitS: 60, movesGuests: true }
   connectTimeoutS: 2
   answerTimeoutS: 3.5
+metrics: { listen: "[::1]:9868" }
 limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 }
 `;
 
@@ -135,10 +142,10 @@ describe("loadConfig", () => {
       socket: "/s",
       readOnlySocket: { path: "/r", gid: 7 },
       stateDirectory: "/d",
-      log: { level: "debug" },
+      log: { level: "debug", format: "text" },
       monitorIntervalS: 2.5,
       stopTimeoutS: 20,
-      engine: { hares: "/h", system: "node1", sysnameFile: "/n", timeoutS: 3 },
+      engine: { hares: "/h", system: "node1", sysnameFile: "/n", timeoutS: 3, log: "warnings" },
       libvirt: {
         uri: "test:///default",
         sockets: ["/a", "/b"],
@@ -185,6 +192,7 @@ describe("loadConfig", () => {
         connectTimeoutS: 2,
         answerTimeoutS: 3.5,
       },
+      metrics: { listen: "[::1]:9868" },
       limits: { bodyBytes: 4096, requestsAtOnce: 1, readRequestS: 1, connections: 2 },
     });
   });
@@ -202,9 +210,14 @@ describe("loadConfig", () => {
       socket: "/over",
       stateDirectory: "/state",
       logLevel: "error",
+      logFormat: "text",
     });
 
-    expect(config).toMatchObject({ socket: "/over", stateDirectory: "/state", log: { level: "error" } });
+    expect(config).toMatchObject({
+      socket: "/over",
+      stateDirectory: "/state",
+      log: { level: "error", format: "text" },
+    });
   });
 
   it("may miss its default file, but none that was named", () => {
@@ -257,6 +270,17 @@ limits: { bodyBytes: 1 }
     "heartbeat: { lossS: 3601 }",
     "readOnlySocket: { path: /r, gid: -1 }",
     "readOnlySocket: { path: /r }",
+    "metrics: { listen: 0.0.0.0:9868 }",
+    "metrics: { listen: 192.0.2.1:9868 }",
+    "metrics: { listen: 127.0.0.256:9868 }",
+    "metrics: { listen: 127.0.0.1:0 }",
+    "metrics: { listen: 127.0.0.1:65536 }",
+    "metrics: { listen: 127.0.0.1 }",
+    "metrics: { listen: localhost:9868 }",
+    "metrics: { listen: '[::]:9868' }",
+    "metrics: { listen: '::1:9868' }",
+    "log: { format: pretty }",
+    "engine: { log: all }",
     "kvm: { guestpoweroff: fault }",
     "kvm: { doubleStart: off }",
     "rhev: { auth: kerberos }",

@@ -76,6 +76,7 @@ describe("docs/configuration.md", () => {
       migration: { postCopy: true },
       sites: { east: ["node1"] },
       rhev: { host: "rhev-host1" },
+      metrics: { listen: "127.0.0.1:9868" },
       limits: { connections: 1 },
     });
     const restart = ROWS.filter(({ effect }) => effect === "restart").map(({ key }) => key.split(".")[0]);

@@ -107,6 +107,8 @@ describe("monitor", () => {
     expect(await host.raw("monitor", broken)).toBe(99);
     expect(host.log.count("entry point failed")).toBe(1);
     await host.ask("monitor");
+    await host.ask("monitor");
+    expect(host.log.count("monitor works again")).toBe(1);
     await host.raw("monitor", broken);
 
     expect(host.log.count("entry point failed")).toBe(2);

@@ -2,12 +2,18 @@ import { describe, expect, it } from "vitest";
 import { parseCommand } from "../../../daemon/flags.ts";
 import { matching } from "../../support/matching.ts";
 
-const NOTHING = { socket: undefined, stateDirectory: undefined, logLevel: undefined };
+const NOTHING = {
+  socket: undefined,
+  stateDirectory: undefined,
+  logLevel: undefined,
+  logFormat: undefined,
+};
 const ENVIRONMENT = {
   VCSKVMGUESTD_CONFIG: "/env.yaml",
   VCSKVMGUESTD_SOCKET: "/env.sock",
   VCSKVMGUESTD_STATE_DIRECTORY: "/env",
   VCSKVMGUESTD_LOG_LEVEL: "warn",
+  VCSKVMGUESTD_LOG_FORMAT: "json",
 };
 
 describe("parseCommand", () => {
@@ -16,12 +22,21 @@ describe("parseCommand", () => {
   });
 
   it("takes every option", () => {
-    const argv = ["--config", "/c", "--socket=/s", "--state-directory", "/d", "--log-level", "debug"];
+    const argv = [
+      "--config",
+      "/c",
+      "--socket=/s",
+      "--state-directory",
+      "/d",
+      "--log-level",
+      "debug",
+      "--log-format=text",
+    ];
 
     expect(parseCommand(argv, ENVIRONMENT)).toEqual({
       kind: "run",
       config: "/c",
-      overrides: { socket: "/s", stateDirectory: "/d", logLevel: "debug" },
+      overrides: { socket: "/s", stateDirectory: "/d", logLevel: "debug", logFormat: "text" },
     });
   });
 
@@ -29,7 +44,7 @@ describe("parseCommand", () => {
     expect(parseCommand(["--check-config"], ENVIRONMENT)).toEqual({
       kind: "check-config",
       config: "/env.yaml",
-      overrides: { socket: "/env.sock", stateDirectory: "/env", logLevel: "warn" },
+      overrides: { socket: "/env.sock", stateDirectory: "/env", logLevel: "warn", logFormat: "json" },
     });
   });
 

@@ -43,12 +43,13 @@ function known(state: ResourceState | undefined, active = true): ResourceRecord 
   return record;
 }
 
-async function follow(): Promise<void> {
+async function follow(): Promise<Follower> {
   const prober = new Prober(engine, log, ending.signal);
   const facts = factSources({ engine, log, signal: ending.signal });
   const follower = new Follower({ platform, book, ...facts, prober, intervalMs: () => CYCLE_MS, log });
   void follower.run(UNWATCHED, ending.signal);
   await clock.settle();
+  return follower;
 }
 
 async function changes(reading = platform.readings.get("web1") ?? STOPPED): Promise<void> {
@@ -76,6 +77,20 @@ describe("the follower", () => {
     await clock.advance(CYCLE_MS);
 
     expect(engine.probes).toEqual(["web1_res"]);
+  });
+
+  it("publishes what showed a change: an event, or the reading of all guests alone", async () => {
+    known(online(100));
+    platform.readings.set("web1", RUNNING);
+    const found: string[] = [];
+    (await follow()).events.on("found", (by) => void found.push(by));
+    await changes(STOPPED);
+    expect(found).toEqual(["event"]);
+    platform.readings.set("web1", RUNNING);
+    await clock.advance(CYCLE_MS);
+    await clock.advance(CYCLE_MS);
+
+    expect(found).toEqual(["event", "reading"]);
   });
 
   it("asks for nothing while state and confidence are what the engine was told", async () => {

@@ -54,6 +54,16 @@ describe("the queue of one guest", () => {
     ]);
   });
 
+  it("tells how many operations wait, over all guests", async () => {
+    const all = ["web1", "web1", "web1", "web2", "web2"].map((guest) =>
+      queue.run(guest, operation("online", 100), never()),
+    );
+    expect(queue.waiting).toBe(3);
+
+    await clock.until(Promise.all(all));
+    expect(queue.waiting).toBe(0);
+  });
+
   it("goes on after an operation that throws", async () => {
     const broken = { name: "online", takesOver: false, work: () => Promise.reject(new Error("no")) };
     const failed = errorOf(queue.run("web1", broken, never()));

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../daemon/config-schema.ts";
 import {
+  engineLogSettings,
   fencingSettings,
   fixedKeysChanged,
   haresOptions,
   heartbeatSettings,
   limitsOf,
+  metricsAddress,
   scanSettings,
 } from "../../../daemon/settings.ts";
 
@@ -40,6 +42,24 @@ describe("settings", () => {
     });
     expect(haresOptions(byFile).system).toBe("node7");
     expect(haresOptions(byHost).system).toMatch(/^[^.\s]+$/);
+  });
+
+  it("find the engine's library beside its commands", () => {
+    const engine = { hares: "/vcs/bin/hares", log: "warnings" };
+
+    expect(engineLogSettings(configOf({ engine }))).toEqual({
+      library: "/vcs/bin/ag_i18n_inc.sh",
+      scope: "warnings",
+    });
+  });
+
+  it.each([
+    ["127.0.0.1:9868", { host: "127.0.0.1", port: 9868 }],
+    ["127.1.2.3:80", { host: "127.1.2.3", port: 80 }],
+    ["[::1]:9868", { host: "::1", port: 9868 }],
+  ])("take %s apart", (listen, address) => {
+    expect(metricsAddress(configOf({ metrics: { listen } }))).toEqual(address);
+    expect(metricsAddress(configOf())).toBeUndefined();
   });
 
   it("turn limits into the server's units", () => {

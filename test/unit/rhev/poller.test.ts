@@ -297,7 +297,7 @@ describe("the poller's hints", () => {
     expect(told).toEqual(["connected", "lost told to fail", "connected", "changed web1"]);
   });
 
-  it("come without events where the engine refuses them, which is logged once", async () => {
+  it("come without events where the engine refuses them, which is logged once, and its end", async () => {
     engine.eventError = new AgentError("NOT_ALLOWED", "told to refuse");
     await start();
     engine.vms = [];
@@ -305,6 +305,9 @@ describe("the poller's hints", () => {
 
     expect(told).toEqual(["connected", "changed web1"]);
     expect(log.messages("warn")).toEqual(["events of RHEV-M cannot be read, states still are"]);
+    engine.eventError = undefined;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(log.count("events of RHEV-M are read again")).toBe(1);
   });
 
   it("reach the others when one listener throws", async () => {
