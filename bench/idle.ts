@@ -4,8 +4,8 @@ import { defineGuests, guestNames, residentMiB, resourcesOf } from "./support/ma
 import { processorTimeMs } from "./support/processor-time.ts";
 
 const GUESTS = 100;
-/** In the first minute after so many probes V8 compiles what was hot, and tidies up behind it. */
-const SETTLE_S = 80;
+/** After so many probes V8 compiles what was hot, and some two minutes later has tidied up behind it. */
+const SETTLE_S = 150;
 const WATCHED_S = 60;
 
 const names = guestNames(GUESTS);
