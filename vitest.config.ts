@@ -5,6 +5,7 @@ const long = process.env["VCSKVM_LONG"] === "1" ? ["test/long/**/*.test.ts"] : [
 
 /** Tests that wait much more than they work, for readings, silences and deadlines: a few of them run at a time. */
 const patient = [
+  "systemd",
   "rhev*",
   "dr-rhev",
   "preonline",
@@ -12,7 +13,6 @@ const patient = [
   "heartbeat-excused",
   "shim-failures",
   "net-reconfig*",
-  "systemd",
   "migrate-post-copy-broken",
 ].map((name) => `test/integration/${name}.test.ts`);
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
-import type { InheritedSocket } from "../ipc/inherited-socket.ts";
+import { inheritedSocket } from "../ipc/inherited-socket.ts";
 import { startServer } from "../ipc/server.ts";
 import { environmentOf } from "../src/attributes.ts";
 import { bootId } from "../src/boot-id.ts";
@@ -43,12 +43,10 @@ interface Environments {
 export interface DaemonParts {
   /** The configuration in force; read at each use, so that a reload takes effect. */
   readonly config: () => Config;
-  /** Makes the platform, and what scans, over what is known of the guests. */
-  readonly environments: (kept: KeptGuests) => Environments;
   /** Tells systemd what becomes of this process. */
   readonly service: Service;
-  /** The socket that systemd listens on for this process. */
-  readonly inherited?: InheritedSocket | undefined;
+  /** Makes the platform, and what scans, over what is known of the guests. */
+  readonly environments: (kept: KeptGuests) => Environments;
   readonly log: Logger;
 }
 
@@ -59,7 +57,7 @@ export interface DaemonParts {
  * @throws {IpcError} when the socket is served by another process or cannot be made
  */
 export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promise<void> {
-  const { config, service, log } = parts;
+  const { config, log } = parts;
   const { socket, readOnlySocket, stateDirectory } = config();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // each running request listens, and each takes its listener back
@@ -103,7 +101,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   const server = await startServer(
     {
       socket,
-      inherited: parts.inherited,
+      inherited: inheritedSocket(process.env),
       ...(readOnlySocket === undefined ? {} : { readOnlySocket }),
       handler: async (request) => {
         await loading.ended;
@@ -122,6 +120,8 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   }
   for (const record of migrations.all()) platform.recall(record.guest, record);
   loading.open();
+  const { service } = parts;
+  service.serves(platform, () => book.all().length);
   const claiming = claimAll(book, platform, ending.signal);
   const deciding = decideMigrations(
     { platform, book, migrations, queue, intervalMs, look, log },
@@ -129,10 +129,12 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     ending.signal,
   );
   const watched = [platform, follower, heartbeats, stalled];
-  const loops = watched.map((loop) => loop.run(service.beats, ending.signal));
-  const running = Promise.all([...loops, debts.run(ending.signal), claiming, deciding]);
-  service.serves(platform, () => book.all().length);
-  const telling = service.run(ending.signal);
+  const loops = [
+    ...watched.map((loop) => loop.run(service.beats, ending.signal)),
+    debts.run(ending.signal),
+    service.run(ending.signal),
+  ];
+  const running = Promise.all([...loops, claiming, deciding]);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 
   await aborted(signal);
@@ -142,7 +144,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
   await server.stop(limitMs / 2);
   ending.abort(new Error("the daemon ends"));
   await Promise.race([
-    Promise.all([running, telling, book.flush(), migrations.flush()]),
+    Promise.all([running, book.flush(), migrations.flush()]),
     pause(limitMs / 2, new AbortController().signal),
   ]);
   log.info({}, "daemon stopped");

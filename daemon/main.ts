@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import type { Logger } from "pino";
-import { inheritedSocket } from "../ipc/inherited-socket.ts";
 import { messageOf } from "../src/agent-error.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
@@ -65,7 +63,20 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     }
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
-  process.on("SIGHUP", () => service.reload(() => reload(command, inForce, log)));
+  const reload = () => {
+    try {
+      const next = load(command);
+      const fixed = fixedKeysChanged(inForce.config, next);
+      if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
+      inForce.config = next;
+      log.level = next.log.level;
+      log.info({}, "configuration reloaded");
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
+      log.error({ problems }, "configuration cannot be used, the one before stays in force");
+    }
+  };
+  process.on("SIGHUP", () => service.reload(reload));
 
   try {
     const config = () => inForce.config;
@@ -75,26 +86,11 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       const { environmentOf } = kept;
       return { platform: new PlatformByEnvironment({ platforms: { kvm, rhev }, environmentOf }), scanner };
     };
-    const inherited = inheritedSocket(process.env);
-    await runDaemon({ config, environments, service, inherited, log }, stop.signal);
+    await runDaemon({ config, environments, service, log }, stop.signal);
     return EXIT.ended;
   } catch (error) {
     log.error({ err: error }, "daemon cannot run");
     return EXIT.failed;
-  }
-}
-
-function reload(command: RunCommand, inForce: { config: Config }, log: Logger): void {
-  try {
-    const next = load(command);
-    const fixed = fixedKeysChanged(inForce.config, next);
-    if (fixed.length > 0) log.warn({ keys: fixed }, "keys that take effect at the next start have changed");
-    inForce.config = next;
-    log.level = next.log.level;
-    log.info({}, "configuration reloaded");
-  } catch (error) {
-    const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
-    log.error({ problems }, "configuration cannot be used, the one before stays in force");
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Platform } from "../src/platform.ts";
 
 /** The source of states that every host has; all others are managers of RHEV-M. */
-export const LIBVIRT = "libvirt";
+const LIBVIRT = "libvirt";
 
 /** Who is asked for states, and whether it can be: `connected`, `not connected`, or `lost: REASON`. Kept up to date. */
 export function sourceStates(platform: Pick<Platform, "events">): ReadonlyMap<string, string> {

@@ -4,11 +4,16 @@ import { environmentOf } from "../src/attributes.ts";
 import type { Platform } from "../src/platform.ts";
 import { stateText } from "../src/resource-state.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
-import { LIBVIRT, sourceStates } from "./source-states.ts";
+
+/** The source of states that every host has; all others are managers of RHEV-M. */
+const LIBVIRT = "libvirt";
 
 /** What operators may read of the daemon, from memory. */
 export function createViews(book: ResourceBook, platform: Platform): Views {
-  const sources = sourceStates(platform);
+  const sources = new Map([[LIBVIRT, "not connected"]]);
+  platform.events.on("connected", (source) => void sources.set(source, "connected"));
+  platform.events.on("lost", (source, reason) => void sources.set(source, `lost: ${reason}`));
+  platform.events.on("dropped", (source) => void sources.delete(source));
   return {
     health: () => {
       const { [LIBVIRT]: libvirt = "not connected", ...managers } = Object.fromEntries(sources);
