@@ -53,7 +53,6 @@ async function withConfig(command: RunCommand): Promise<number> {
 async function run(command: RunCommand, first: Config): Promise<number> {
   const inForce = { config: first };
   const log = createLogger(first.log.level);
-  const service = new Service(systemdOf(process.env, log), log);
   const stop = new AbortController();
   process.on("uncaughtException", (error) => {
     try {
@@ -76,6 +75,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
       log.error({ problems }, "configuration cannot be used, the one before stays in force");
     }
   };
+  const service = new Service(systemdOf(process.env, log), log);
   process.on("SIGHUP", () => service.reload(reload));
 
   try {
