@@ -76,6 +76,8 @@ async function install(disk: string, folder: string, manager: DebianGuest["manag
     `symlink ${wants}/${unit} /usr/lib/systemd/system/${unit}`,
     ...put(report, "/usr/lib/systemd/system/vkg-report.service"),
     `symlink ${wants}/vkg-report.service /usr/lib/systemd/system/vkg-report.service`,
+    // it would hang the report's terminal up
+    "symlink /etc/systemd/system/serial-getty@ttyS0.service /dev/null",
     "rm /etc/network/interfaces",
     ...put(interfaces, "/etc/network/interfaces"),
     ...(manager === "networkd"
