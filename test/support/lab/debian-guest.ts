@@ -18,7 +18,7 @@ After=vcs-net-reconfig.service networking.service systemd-networkd.service
 Type=oneshot
 StandardOutput=tty
 TTYPath=/dev/ttyS0
-ExecStart=/bin/sh -c 'for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ip route | grep -q default && break; sleep 1; done; echo VKG-REPORT; ip -o -4 addr show dev eth0; ip route; cat /etc/resolv.conf; journalctl --no-pager -u vcs-net-reconfig -o short-monotonic; echo VKG-END'
+ExecStart=/bin/sh -c 'for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ip route | grep -q default && break; sleep 1; done; echo VKG-REPORT; ip -o -4 addr show dev eth0; ip route; cat /etc/resolv.conf; journalctl -b --no-pager -u vcs-net-reconfig -o short-monotonic; echo VKG-END'
 [Install]
 WantedBy=multi-user.target
 `;
@@ -76,6 +76,8 @@ async function install(disk: string, folder: string, manager: DebianGuest["manag
     `symlink ${wants}/${unit} /usr/lib/systemd/system/${unit}`,
     ...put(report, "/usr/lib/systemd/system/vkg-report.service"),
     `symlink ${wants}/vkg-report.service /usr/lib/systemd/system/vkg-report.service`,
+    // it would hang the report's terminal up
+    "symlink /etc/systemd/system/serial-getty@ttyS0.service /dev/null",
     "rm /etc/network/interfaces",
     ...put(interfaces, "/etc/network/interfaces"),
     ...(manager === "networkd"
