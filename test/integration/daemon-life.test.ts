@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
-import { processesWith } from "../support/ipc/processes.ts";
+import { clientsAt } from "../support/ipc/processes.ts";
 import { domainState, emulatorPid, killEmulator } from "../support/lab/guest.ts";
 import { until } from "../support/lab/until.ts";
 import { repositoryFile } from "../support/repository.ts";
@@ -176,7 +176,7 @@ describe("the daemon comes and goes while guests run", () => {
     await daemon.freeze();
     const late = await runEntryPoint(host, "monitor", of("web1", 4));
     const waiting = Array.from({ length: 40 }, () => runEntryPoint(host, "monitor", of("web1", 20)));
-    await until("they wait", async () => (await processesWith(host.socket)).length >= 40);
+    await until("they wait", async () => (await clientsAt(host.socket)).length >= 40);
     daemon.signal("SIGCONT");
     const codes = new Set((await Promise.all(waiting)).map(({ exitCode }) => exitCode));
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type DaemonProcess, DaemonProgram } from "../support/ipc/daemon-process.ts";
 import { ask } from "../support/ipc/http-client.ts";
-import { clientOf, processesWith } from "../support/ipc/processes.ts";
+import { clientsAt } from "../support/ipc/processes.ts";
 import { AgentDirectory, SHELLS } from "../support/ipc/shim.ts";
 import { makeFolder } from "../support/ipc/test-server.ts";
 
@@ -88,7 +88,7 @@ describe("two daemons", () => {
 
 /** A shim has begun to ask at the socket. */
 async function isAsking(): Promise<boolean> {
-  return (await processesWith(socket)).some((seen) => clientOf(seen) !== undefined);
+  return (await clientsAt(socket)).length > 0;
 }
 
 describe("a shim", () => {
@@ -155,12 +155,7 @@ describe("a shim", () => {
 
       await daemon.says("aborted CLIENT_GONE");
       expect((await agent.run(shell, "monitor", ["vmres"])).exitCode).toBe(110);
-      await vi.waitUntil(
-        async () => (await processesWith(socket)).every((seen) => clientOf(seen) === undefined),
-        {
-          timeout: 60_000,
-        },
-      );
+      await vi.waitUntil(async () => !(await isAsking()), { timeout: 60_000 });
       expect((await result).signal).toBe("SIGKILL");
     },
   );

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { clientOf, processesWith } from "../support/ipc/processes.ts";
+import { clientsAt, processesWith } from "../support/ipc/processes.ts";
 import { AgentDirectory, SCRIPTS, SHELLS } from "../support/ipc/shim.ts";
 import { HeldReplies, startTestServer, type TestServer } from "../support/ipc/test-server.ts";
 
@@ -118,13 +118,44 @@ describe.each(SHELLS)("the shim under %s", (_name, shell) => {
     const { child, result } = agent.start(shell, "online", ["vmres", "Password", "hunter2"]);
     await vi.waitFor(() => expect(server.requests).toHaveLength(1), WAIT);
 
-    const clients = (await processesWith(server.socket)).filter((seen) => clientOf(seen) !== undefined);
+    const clients = await clientsAt(server.socket);
     held.release({ exitCode: 0, output: "" });
     await result;
 
-    expect(clients.map(clientOf)).toMatchObject([{ pid: String(child.pid) }]);
+    expect(clients).toMatchObject([{ shimPid: child.pid }]);
     expect(clients[0]?.argv.join(" ")).not.toContain("hunter2");
     expect(await agent.log()).not.toContain("hunter2");
+  });
+});
+
+describe.each([
+  ["dash", ["dash"]],
+  ["bash as sh", ["bash", "--posix"]],
+  ["busybox sh", ["busybox", "sh"]],
+] as const)("the shim with perl under %s", (_name, shell) => {
+  it("shows what it does in the place of a monitor's arguments", async () => {
+    const held = new HeldReplies();
+    server.reply = held.reply;
+    const { child, result } = agent.start(shell, "monitor", ["vmres", "Password", "hunter2"]);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), WAIT);
+
+    const shown = await readFile(`/proc/${child.pid}/cmdline`, "utf8");
+    const others = await processesWith("hunter2");
+    held.release({ exitCode: 110, output: "" });
+
+    expect((await result).exitCode).toBe(110);
+    expect(shown).toMatch(/KVMGuest\/monitor vmres \(\d+\): asks \S+, 57.000 s at most\0*$/);
+    expect(others).toEqual([]);
+  });
+
+  it("is not led astray by settings of perl", async () => {
+    server.reply = () => Promise.resolve({ exitCode: 107, output: "" });
+
+    const settings = { PERL5OPT: "-Mnonsense", PERL5LIB: "/nowhere", PERL_UNICODE: "SDA" };
+    const { exitCode } = await agent.run(shell, "monitor", ["vmres", "zwölf"], settings);
+
+    expect(exitCode).toBe(107);
+    expect(server.requests.map((request) => request.args)).toEqual([["vmres", "zwölf"]]);
   });
 });
 
@@ -154,7 +185,7 @@ describe("the shim's deadline", () => {
 
     const runs = SHELLS.map(([, shell]) => agent.run(shell, script, ["vmres", ...args]));
     await vi.waitFor(() => expect(server.requests).toHaveLength(SHELLS.length), WAIT);
-    const clients = (await processesWith(server.socket)).map(clientOf).filter((seen) => seen !== undefined);
+    const clients = await clientsAt(server.socket);
     held.release({ exitCode: script === "monitor" ? 100 : 0, output: "" });
     await Promise.all(runs);
 

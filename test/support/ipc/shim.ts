@@ -4,13 +4,16 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { repositoryFile } from "../repository.ts";
 
-/** The shells that are /bin/sh somewhere, and so run the shim, as command lines; with perl, and where there is none. */
+/**
+ * The shells that are /bin/sh somewhere, and so run the shim, as command lines; with perl, and where there is none. What went
+ * wrong with perl is said by a shim that /bin/sh runs anew: the ways that curl takes show it for every shell.
+ */
 export const SHELLS = [
   ["dash", ["dash"]],
-  ["bash", ["bash"]],
   ["bash as sh", ["bash", "--posix"]],
   ["busybox sh", ["busybox", "sh"]],
   ["dash, with curl", ["env", "VCSKVMGUESTD_CLIENT=curl", "dash"]],
+  ["bash as sh, with curl", ["env", "VCSKVMGUESTD_CLIENT=curl", "bash", "--posix"]],
   ["busybox sh, with curl", ["env", "VCSKVMGUESTD_CLIENT=curl", "busybox", "sh"]],
 ] as const;
 

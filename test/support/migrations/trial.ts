@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cluster, type ClusterOptions, makeCluster } from "../host/cluster.ts";
 import type { LogLine } from "../host/daemon-process.ts";
-import { clientOf, processesWith } from "../ipc/processes.ts";
+import { clientsAt } from "../ipc/processes.ts";
 import { attentiveFiles, startAttentive, tell } from "../lab/boot-sector.ts";
 import { hostsOfEmulators } from "../lab/emulators.ts";
 import { emulatorPid } from "../lab/guest.ts";
@@ -152,12 +152,10 @@ export class Trial {
 
   /** Kills the shim that waits for the end of its migration, as the framework does at MigrateTimeout. */
   async killShim(): Promise<void> {
-    const clients = (await processesWith(this.#cluster.on("node1").socket)).filter(({ argv }) =>
-      argv.some((word) => word.endsWith("/migrate")),
-    );
-    const [pid] = clients.flatMap((client) => clientOf(client)?.pid ?? []);
-    if (pid === undefined) throw new Error("no shim waits for a migration");
-    process.kill(await this.#cluster.lab.on("node1").outsidePid(Number(pid)), "SIGKILL");
+    const clients = await clientsAt(this.#cluster.on("node1").socket);
+    const shim = clients.find(({ argv }) => argv[0]?.includes("/migrate "));
+    if (shim === undefined) throw new Error("no shim waits for a migration");
+    process.kill(await this.#cluster.lab.on("node1").outsidePid(shim.shimPid), "SIGKILL");
   }
 
   /** Where its emulators live now. */
