@@ -27,7 +27,6 @@ const paired = files([
   "contract",
   "daemon-life*",
   "disk-locks",
-  "double-start",
   "dr-migrate",
   "entry-points-arguments",
   "entry-points-clean",

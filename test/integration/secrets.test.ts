@@ -1,8 +1,9 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, makeHost } from "../support/host/host.ts";
 import { ask } from "../support/ipc/http-client.ts";
+import { clientsAt } from "../support/ipc/processes.ts";
 import { until } from "../support/lab/until.ts";
 import { configure } from "../support/trouble/configuration.ts";
 import { argumentsOf, type ShimEnd, startShim } from "../support/trouble/entry-point-run.ts";
@@ -131,12 +132,7 @@ describe("a password of RHEVMInfo", () => {
   it("stands on no command line but the framework's own (scenario 89)", async () => {
     await host.daemon.freeze();
     const running = ["monitor", "clean"].map((name) => startShim(host, name, argumentsOf(name, web1)));
-    await until("both ask", async () => {
-      const askers = (await commandLines()).filter(
-        (line) => ["perl", "curl"].includes(line[0] ?? "") && line.includes(host.socket),
-      );
-      return askers.length === 2;
-    });
+    await until("both ask", async () => (await clientsAt(host.socket)).length === 2);
     const lines = await commandLines();
     const environment = await readFile(`/proc/${host.daemon.pid}/environ`, "latin1");
     host.daemon.signal("SIGCONT");
@@ -222,14 +218,11 @@ async function tableOf(pid: string, kind: string): Promise<string[]> {
   return text.split("\n").map((line) => line.trim());
 }
 
-/** The command lines of all processes, each with the program's bare name first. */
+/** The command lines of all processes. */
 async function commandLines(): Promise<string[][]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const texts = await Promise.all(
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")), // it ended meanwhile
   );
-  return texts.map((text) => {
-    const [program = "", ...words] = text.split("\0");
-    return [basename(program), ...words];
-  });
+  return texts.map((text) => text.split("\0"));
 }
