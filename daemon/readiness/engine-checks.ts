@@ -48,7 +48,7 @@ function membershipRow(
   peers: readonly string[],
   states: ReadonlyMap<string, string>,
 ): CheckRow {
-  const known = [...states.keys()].join(", ");
+  const known = [...states.keys()].toSorted().join(", ");
   const own = states.get(system);
   if (own === undefined)
     return row.problem(
