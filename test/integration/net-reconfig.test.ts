@@ -153,6 +153,21 @@ iface eth1 inet static
     expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
   });
 
+  it("passes over an empty drive, and a CD-ROM without a name that cannot be mounted", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(undefined, "CDROM");
+    // a drive without a disc cannot be opened, as this one without a driver
+    await run("mknod", [guest.path("/dev/sr1"), "b", "11", "200"]);
+    await guest.program("mount", "exit 32");
+    expect(await guest.boot()).toEqual({ code: 0, said: "" });
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/dev/sr2")]);
+    await guest.insert(payload());
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/dev/sr3")]);
+    await guest.program("mount", 'case $5 in */sr3) cp /cdrom/vcsnet.conf "$6/";; *) exit 32;; esac');
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+  });
+
   it.each([
     ["without the file", undefined, "has no readable file vcsnet.conf"],
     ["cut off", payload().slice(0, 120), "its checksum is wrong"],
