@@ -32,7 +32,10 @@ networkmanager_apply() {
   profile=$profile_prefix$short
   before=$(connection_of "$nic")
   # the NIC has it already where a run was cut off, or is to be repeated: what it was cloned from is in it
-  if [ -z "$before" ] || [ "$(networkmanager_name "$before")" != "$profile" ]; then
+  is_repeated=no
+  if [ -n "$before" ] && [ "$(networkmanager_name "$before")" = "$profile" ]; then
+    is_repeated=yes
+  else
     networkmanager_forget "$profile"
     if [ -z "$before" ] || ! nmcli connection clone uuid "$before" "$profile"; then
       nmcli connection add type ethernet con-name "$profile" ifname "$nic" || return 1
@@ -69,7 +72,7 @@ networkmanager_activate() {
 }
 
 networkmanager_undo() {
-  networkmanager_forget "$profile"
+  [ "$is_repeated" = yes ] || networkmanager_forget "$profile"
   if [ -n "$before" ]; then nmcli connection up uuid "$before"; fi
   return 0
 }

@@ -44,6 +44,10 @@ describe("vcs-net-reconfig with NetworkManager", () => {
     const calls = (await guest.calls()).filter((call) => !call.startsWith("nmcli -t"));
     expect(calls.join("\n")).not.toMatch(`delete ${name}|clone|add`);
     expect(calls[0]).toContain(`nmcli connection modify ${name} `);
+    await guest.program("nmcli", `${own}\ncase "$2" in up) exit 4;; esac\n${NMCLI}`);
+    await guest.write("/var/lib/vcs-net-reconfig/applied", "");
+    expect((await guest.boot()).code).toBe(1);
+    expect((await guest.calls()).join("\n")).not.toContain(`delete ${name}`);
   });
 
   it("waits for a NetworkManager that runs and has not looked at the NIC yet", async () => {
