@@ -95,18 +95,17 @@ export class Payloads {
 
   /** @returns whether there was a medium in a drive of ours */
   async #eject(guest: string, uuid: string, signal: AbortSignal): Promise<boolean> {
+    let trouble = "libvirt does not tell whether it has a CD-ROM with network settings";
     try {
       return await this.#use(signal, async (session) => {
         const drives = await payloadDrivesOf(await session.getXml(uuid, 0, { signal }));
+        if (drives.length > 0) trouble = "its CD-ROM with the network settings cannot be ejected";
         const loaded = drives.filter(({ source }) => source !== undefined);
         for (const drive of loaded) await this.#empty(session, guest, uuid, drive, signal);
         return loaded.length > 0;
       });
     } catch (error) {
-      throw agentErrorOf(
-        error,
-        `guest ${guest} is not migrated: its CD-ROM with the network settings cannot be ejected`,
-      );
+      throw agentErrorOf(error, `guest ${guest} is not migrated: ${trouble}`);
     }
   }
 

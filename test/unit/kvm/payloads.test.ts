@@ -199,6 +199,14 @@ describe("migration of a guest with a payload", () => {
     expect(log.messages("info").at(-1)).toBe("CD-ROM with network settings is ejected by force");
   });
 
+  it("is refused where libvirt does not tell, in words that fit a guest without DROpts too", async () => {
+    libvirtd.undefine("web1");
+
+    expect(await errorOf(migrate("moved", () => undefined))).toMatchObject({
+      message: containing("libvirt does not tell whether it has a CD-ROM with network settings"),
+    });
+  });
+
   it("is refused where the medium cannot be ejected at all", async () => {
     domain.locksMedia = "always";
     const asked: string[] = [];
