@@ -183,6 +183,13 @@ iface eth1 inet static
     ["with two guests", sealed("vcsnet=1\nguest=web1\nguest=web2\n"), "the key guest twice"],
     ["without an address", sealed("vcsnet=1\nprefix=24\n"), "address is no address"],
     ["with a bad address", sealed("vcsnet=1\naddress=10.1.2.300\nprefix=24\n"), "address is no address"],
+    ...["0.0.0.0", "127.0.0.2", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::1"].map(
+      (address): [string, string, string] => [
+        `with the address ${address}`,
+        sealed(`vcsnet=1\naddress=${address}\nprefix=24\n`),
+        "address is no address of one host",
+      ],
+    ),
     ["with the bad address 1:2:3", sealed("vcsnet=1\naddress=1:2:3\nprefix=64\n"), "address is no address"],
     [
       "with the bad address 12345::1",
