@@ -72,7 +72,15 @@ const migration = z
     "postCopy and parallelConnections exclude each other: with both, QEMU loses the guest",
   );
 
-const sites = z.record(z.string().min(1).max(255), z.array(z.string().min(1).max(255)).min(1).max(64));
+const sites = z
+  .record(z.string().min(1).max(255), z.array(z.string().min(1).max(255)).min(1).max(64))
+  .refine(areApart, "a system is of one site only");
+
+function areApart(record: Readonly<Record<string, readonly string[]>>): boolean {
+  const systems = Object.values(record).flatMap((names) => [...new Set(names)]);
+  return new Set(systems).size === systems.length;
+}
+
 /** How the libvirtds of the other systems are reached; src/kvm checks the URIs. */
 const peers = z
   .record(z.string().min(1).max(255), z.strictObject({ uri: z.string().min(1).max(1024) }))

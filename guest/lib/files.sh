@@ -19,7 +19,7 @@ end_backup() {
 keep() {
   if grep -Fqx "$1" "$backup/kept" "$backup/created"; then return 0; fi
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then
-    echo "$1" >>"$backup/created"
+    echo "$1" >>"$backup/created" && sync
     return
   fi
   mkdir -p "$backup/files${1%/*}" && cp -pP "$1" "$backup/files$1" && sync && echo "$1" >>"$backup/kept"

@@ -5,9 +5,23 @@ profile_prefix=vcs-net-reconfig-
 networkmanager_manages() {
   command -v nmcli >/dev/null && is_enabled NetworkManager || return 1
   networkmanager_runs || return 0
+  tries=0
+  until networkmanager_has_nic; do
+    # before it has looked at a NIC it calls it unmanaged
+    tries=$((tries + 1))
+    [ "$tries" -le 30 ] && networkmanager_begins || return 1
+    sleep 1
+  done
+}
+
+networkmanager_has_nic() {
   case $(nmcli -t -f DEVICE,STATE device 2>/dev/null | grep "^$nic:") in
     '' | *:unmanaged*) return 1 ;;
   esac
+}
+
+networkmanager_begins() {
+  nmcli -t -f STARTUP general 2>/dev/null | grep -qx starting
 }
 
 networkmanager_runs() {
@@ -17,9 +31,15 @@ networkmanager_runs() {
 networkmanager_apply() {
   profile=$profile_prefix$short
   before=$(connection_of "$nic")
-  networkmanager_forget "$profile"
-  if [ -z "$before" ] || ! nmcli connection clone uuid "$before" "$profile"; then
-    nmcli connection add type ethernet con-name "$profile" ifname "$nic" || return 1
+  # the NIC has it already where a run was cut off, or is to be repeated: what it was cloned from is in it
+  is_repeated=no
+  if [ -n "$before" ] && [ "$(networkmanager_name "$before")" = "$profile" ]; then
+    is_repeated=yes
+  else
+    networkmanager_forget "$profile"
+    if [ -z "$before" ] || ! nmcli connection clone uuid "$before" "$profile"; then
+      nmcli connection add type ethernet con-name "$profile" ifname "$nic" || return 1
+    fi
   fi
   other=4
   [ "$family" = 6 ] || other=6
@@ -52,7 +72,7 @@ networkmanager_activate() {
 }
 
 networkmanager_undo() {
-  networkmanager_forget "$profile"
+  [ "$is_repeated" = yes ] || networkmanager_forget "$profile"
   if [ -n "$before" ]; then nmcli connection up uuid "$before"; fi
   return 0
 }
@@ -60,6 +80,11 @@ networkmanager_undo() {
 networkmanager_forget() {
   nmcli connection delete "$1" >/dev/null 2>&1
   return 0
+}
+
+# networkmanager_name UUID: the name of that connection.
+networkmanager_name() {
+  nmcli -t -f UUID,NAME connection show 2>/dev/null | sed -n "s/^$1://p"
 }
 
 # The UUID of the connection that the NIC has now.

@@ -37,7 +37,10 @@ fetch_payload() {
     label=$(label_of "$cdrom")
     [ "$label" = "$volume" ] || [ "$label" = "$no_volume" ] || continue
     mkdir -p "$work/cdrom"
-    mount -t iso9660 -o ro,nosuid,nodev,noexec "$cdrom" "$work/cdrom" || fail "CD-ROM $cdrom cannot be mounted"
+    if ! mount -t iso9660 -o ro,nosuid,nodev,noexec "$cdrom" "$work/cdrom"; then
+      [ "$label" = "$no_volume" ] || fail "CD-ROM $cdrom cannot be mounted"
+      continue # most likely another's
+    fi
     copy_payload "$work/cdrom/$payload_name"
     copied=$?
     umount "$work/cdrom"
@@ -51,6 +54,7 @@ fetch_payload() {
 # needed.
 label_of() {
   descriptor=$work/descriptor
+  rm -f "$descriptor" # dd leaves that of another drive where this one is empty
   dd if="$1" of="$descriptor" bs=2048 skip=16 count=1 2>/dev/null
   [ "$(bytes_of "$descriptor" 1 5)" = CD001 ] || return 0
   name=$(bytes_of "$descriptor" 40 32)

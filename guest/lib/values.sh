@@ -8,6 +8,9 @@ check_values() {
   else
     refuse "address is no address"
   fi
+  case $address in
+    0.* | 127.* | 22[4-9].* | 2[3-5]?.* | :: | ::1 | ff*) refuse "address is no address of one host" ;;
+  esac
   is_number "$prefix" && [ "$prefix" -ge 1 ] && [ "$prefix" -le "$most" ] || refuse "prefix is no number of 1 to $most"
   [ -z "$gateway" ] || "is_ipv$family" "$gateway" || refuse "gateway is no address of the same kind"
   for word in $dns; do

@@ -78,8 +78,15 @@ export class Payloads {
   ): Promise<MigrationEnd> {
     let ejectedFrom: string | undefined;
     const onMoving = async (uuid: string) => {
-      if (await this.#eject(guest, uuid, signal)) ejectedFrom = uuid;
-      await plan.onMoving(uuid);
+      const isEjected = await this.#eject(guest, uuid, signal);
+      try {
+        await plan.onMoving(uuid);
+      } catch (error) {
+        // nothing is asked for then
+        if (isEjected) await this.#insertAgain(guest, uuid);
+        throw error;
+      }
+      if (isEjected) ejectedFrom = uuid;
     };
     const end = await migrate({ ...plan, onMoving });
     if (ejectedFrom !== undefined && end.kind === "stayed") await this.#insertAgain(guest, ejectedFrom);
@@ -88,18 +95,17 @@ export class Payloads {
 
   /** @returns whether there was a medium in a drive of ours */
   async #eject(guest: string, uuid: string, signal: AbortSignal): Promise<boolean> {
+    let trouble = "libvirt does not tell whether it has a CD-ROM with network settings";
     try {
       return await this.#use(signal, async (session) => {
         const drives = await payloadDrivesOf(await session.getXml(uuid, 0, { signal }));
+        if (drives.length > 0) trouble = "its CD-ROM with the network settings cannot be ejected";
         const loaded = drives.filter(({ source }) => source !== undefined);
         for (const drive of loaded) await this.#empty(session, guest, uuid, drive, signal);
         return loaded.length > 0;
       });
     } catch (error) {
-      throw agentErrorOf(
-        error,
-        `guest ${guest} is not migrated: its CD-ROM with the network settings cannot be ejected`,
-      );
+      throw agentErrorOf(error, `guest ${guest} is not migrated: ${trouble}`);
     }
   }
 
@@ -146,9 +152,9 @@ export class Payloads {
         await detach(session, uuid, found, signal);
         return found;
       });
-      if (drives.length === 0) return;
+      // a definition that was brought from a file has no drive of ours any more
       await rm(this.#imageOf(guest), { force: true });
-      log.info({ guest }, "CD-ROM with network settings taken from the guest");
+      if (drives.length > 0) log.info({ guest }, "CD-ROM with network settings taken from the guest");
     } catch (error) {
       throwIfAborted(signal);
       log.warn({ guest, err: error }, "CD-ROM with network settings cannot be looked for and taken away");

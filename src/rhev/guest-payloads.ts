@@ -12,7 +12,10 @@ export interface GuestPayloadsParts {
   readonly log: Log;
 }
 
-/** Prepares a guest that is down for its start on this host: cluster, then payload. Safe to repeat at any point. */
+/**
+ * Prepares a guest that is down for its start on this host: cluster, then payload. Safe to repeat at any point. A suspended
+ * one keeps the payload that it has.
+ */
 export class GuestPayloads {
   readonly #parts: GuestPayloadsParts;
   readonly #clusters: ClusterChange;
@@ -29,6 +32,8 @@ export class GuestPayloads {
     const sight = await reader.sight(guest, signal);
     try {
       await this.#clusters.bringIntoOwn(attributes, sight, payload !== undefined, signal);
+      // it goes on with the devices that its memory knows: one more or less, and it could not
+      if (sight.vm.status === "suspended") return;
       if (payload === undefined) await this.#removeAny(guest, sight.vm.id, signal);
       else await this.#put(guest, sight.vm.id, payload, signal);
     } finally {

@@ -97,6 +97,17 @@ describe("payload of a guest of RHEV-M", () => {
     expect(changesOf(engine)).toBe(changes);
   });
 
+  it("stays as it is while the guest is suspended, which goes on with the devices that it had", async () => {
+    const { engine, prepare } = await makeSite("4.3");
+    await prepare(PAYLOAD);
+    engine.world.vm("web1").status = "suspended";
+    await prepare(undefined);
+    await prepare({ ...PAYLOAD, content: PAYLOAD.content.replace("10.1.2.3", "10.9.2.3") });
+
+    expect(engine.world.vm("web1").payload?.files[0]?.content).toBe(PAYLOAD.content);
+    expect(changesOf(engine)).toBe(1);
+  });
+
   it("leaves another's payload alone, and says that there can be one only", async () => {
     const { engine, prepare } = await makeSite("4.3");
     const other = {
@@ -184,6 +195,17 @@ describe("a guest that is down in another cluster", () => {
     expect(await errorOf(prepare(PAYLOAD, "Elsewhere"))).toMatchObject({
       message: containing("but RHEVMInfo.Cluster is Elsewhere"),
     });
+  });
+
+  it("is left where it is when it is suspended and not down", async () => {
+    const { engine, prepare } = await makeSite("4.3", "Remote");
+    engine.world.vm("web1").status = "suspended";
+
+    expect(await errorOf(prepare(PAYLOAD))).toMatchObject({
+      code: "REFUSED",
+      message: containing("to cluster Default, and it is suspended and not down"),
+    });
+    expect(changesOf(engine)).toBe(0);
   });
 
   it("is left where it is in another data centre", async () => {

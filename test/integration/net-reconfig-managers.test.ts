@@ -1,43 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { NetworkSetting } from "../../src/dr-network.ts";
-import { payloadFileOf } from "../../src/payload-file.ts";
 import { type GuestRoot, makeGuestRoot } from "../support/guest-root.ts";
-
-const FOUR: NetworkSetting = {
-  address: "10.1.2.3",
-  prefix: 24,
-  gateway: "10.1.2.1",
-  dnsServers: ["10.1.2.53", "2001:db8::53"],
-  dnsSearchPath: ["site-a.example.com", "example.com"],
-  device: undefined,
-};
-const SIX: NetworkSetting = { ...FOUR, address: "2001:db8:1::3", prefix: 64, gateway: "fe80::1" };
-
-function payload(setting: NetworkSetting): string {
-  return payloadFileOf(setting, { resource: "web1_res", guest: "web1", site: undefined }).content;
-}
-
-/** The first eight digits of its checksum, by which the service names what it makes. */
-const shortOf = (content: string) => content.slice(content.indexOf("sha256=") + 7).slice(0, 8);
-
-/** A guest with systemd; units are enabled, and active if they run. */
-async function systemdGuest(units: Readonly<Record<string, "runs" | "rests">>): Promise<GuestRoot> {
-  const guest = await makeGuestRoot("dash");
-  await guest.write("/run/systemd/system/x", "");
-  const enabled = Object.keys(units).join("|") || "none";
-  const active =
-    Object.keys(units)
-      .filter((unit) => units[unit] === "runs")
-      .join("|") || "none";
-  await guest.program(
-    "systemctl",
-    `case "$1 $3" in
-    "is-enabled "*) case $3 in ${enabled}) exit 0;; esac; exit 1;;
-    "is-active "*) case $3 in ${active}) exit 0;; esac; exit 1;;
-    esac`,
-  );
-  return guest;
-}
+import { FOUR, payload, SIX, systemdGuest } from "../support/systemd-guest.ts";
 
 describe("vcs-net-reconfig with systemd-networkd", () => {
   it("writes a file that comes before all others, before the network is there", async () => {
@@ -86,94 +49,6 @@ Domains=site-a.example.com example.com
 
     expect((await guest.boot()).code).toBe(1);
     expect(await guest.read("/etc/systemd/network/00-vcs-net-reconfig.network")).toBeUndefined();
-  });
-});
-
-describe("vcs-net-reconfig with NetworkManager", () => {
-  /** nmcli as far as the service asks it: eth0 has the connection aaaa. */
-  const NMCLI = `case "$*" in
-    "-t -f RUNNING general") echo running;;
-    "-t -f DEVICE,STATE device") printf 'lo:unmanaged\\neth0:connected\\n';;
-    "-t -f UUID,DEVICE connection show --active") printf 'bbbb:eth1\\naaaa:eth0\\n';;
-    "-t -f NAME connection show") printf 'Wired\\nvcs-net-reconfig-0000aaaa\\n';;
-    "-t -f ipv"*" connection show vcs-net-reconfig-"*) echo "$3:auto";;
-    esac`;
-
-  it("makes a connection from the one that the NIC has, and removes earlier ones of its own", async () => {
-    const guest = await systemdGuest({ NetworkManager: "runs" });
-    await guest.program("nmcli", NMCLI);
-    const content = payload(FOUR);
-    await guest.insert(content);
-
-    expect((await guest.boot()).code).toBe(0);
-    const name = `vcs-net-reconfig-${shortOf(content)}`;
-    expect((await guest.calls()).filter((call) => !call.startsWith("nmcli -t"))).toEqual([
-      `nmcli connection delete ${name}`,
-      `nmcli connection clone uuid aaaa ${name}`,
-      `nmcli connection modify ${name} connection.interface-name eth0 connection.autoconnect yes connection.autoconnect-priority 999 ipv4.method manual ipv4.addresses 10.1.2.3/24 ipv4.gateway 10.1.2.1 ipv4.dns-search site-a.example.com,example.com ipv4.dns 10.1.2.53`,
-      `nmcli connection modify ${name} ipv6.dns-search  ipv6.dns 2001:db8::53`,
-      `nmcli connection up ${name} ifname eth0`,
-      "nmcli connection delete vcs-net-reconfig-0000aaaa",
-    ]);
-  });
-
-  it("gives no servers to a family that the NIC does not have: NetworkManager would refuse all of it", async () => {
-    const guest = await systemdGuest({ NetworkManager: "runs" });
-    await guest.program("nmcli", NMCLI.replace('"$3:auto"', '"$3:disabled"'));
-    await guest.insert(payload(FOUR));
-
-    expect((await guest.boot()).code).toBe(0);
-    expect((await guest.calls()).join("\n")).not.toContain("ipv6.dns");
-  });
-
-  it("makes a new one for a NIC that has none, IPv6 too", async () => {
-    const guest = await systemdGuest({ NetworkManager: "runs" });
-    await guest.program("nmcli", NMCLI.replace("\\naaaa:eth0", ""));
-    const content = payload(SIX);
-    await guest.insert(content);
-    await guest.boot();
-
-    const name = `vcs-net-reconfig-${shortOf(content)}`;
-    const calls = await guest.calls();
-    expect(calls).toContain(`nmcli connection add type ethernet con-name ${name} ifname eth0`);
-    expect(calls.join("\n")).toContain(
-      "ipv6.method manual ipv6.addresses 2001:db8:1::3/64 ipv6.gateway fe80::1 ipv6.dns-search",
-    );
-  });
-
-  it("removes it and brings the old one back when it does not come up", async () => {
-    const guest = await systemdGuest({ NetworkManager: "runs" });
-    await guest.program("nmcli", `case "$1 $2 $3" in "connection up vcs-"*) exit 4;; esac\n${NMCLI}`);
-    const content = payload(FOUR);
-    await guest.insert(content);
-
-    expect((await guest.boot()).code).toBe(1);
-    expect((await guest.calls()).slice(-2)).toEqual([
-      `nmcli connection delete vcs-net-reconfig-${shortOf(content)}`,
-      "nmcli connection up uuid aaaa",
-    ]);
-  });
-
-  it("waits for a NetworkManager that does not run yet", async () => {
-    const guest = await systemdGuest({ NetworkManager: "rests" });
-    await guest.program("nmcli", "exit 8");
-    await guest.insert(payload(FOUR));
-
-    const { code, said } = await guest.boot();
-
-    expect(code).toBe(0);
-    expect(said).toContain("does not run yet: its service takes the settings up");
-    expect((await guest.calls()).every((call) => call.startsWith("nmcli -t"))).toBe(true);
-    await guest.program("nmcli", NMCLI);
-    expect((await guest.boot()).said).toContain("applied");
-  });
-
-  it("leaves a NIC to systemd-networkd that it does not manage", async () => {
-    const guest = await systemdGuest({ NetworkManager: "runs", "systemd-networkd": "rests" });
-    await guest.program("nmcli", NMCLI.replace("eth0:connected", "eth0:unmanaged"));
-    await guest.insert(payload(FOUR));
-
-    expect((await guest.boot()).said).toContain("by networkd");
   });
 });
 

@@ -153,6 +153,21 @@ iface eth1 inet static
     expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
   });
 
+  it("passes over an empty drive, and a CD-ROM without a name that cannot be mounted", async () => {
+    const guest = await ifupdownGuest(shell);
+    await guest.insert(undefined, "CDROM");
+    // a drive without a disc cannot be opened, as this one without a driver
+    await run("mknod", [guest.path("/dev/sr1"), "b", "11", "200"]);
+    await guest.program("mount", "exit 32");
+    expect(await guest.boot()).toEqual({ code: 0, said: "" });
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/dev/sr2")]);
+    await guest.insert(payload());
+    await run("mv", [guest.path("/dev/sr0"), guest.path("/dev/sr3")]);
+    await guest.program("mount", 'case $5 in */sr3) cp /cdrom/vcsnet.conf "$6/";; *) exit 32;; esac');
+
+    expect((await guest.boot()).said).toContain("eth0 gets 10.1.2.3/24");
+  });
+
   it.each([
     ["without the file", undefined, "has no readable file vcsnet.conf"],
     ["cut off", payload().slice(0, 120), "its checksum is wrong"],
@@ -168,6 +183,13 @@ iface eth1 inet static
     ["with two guests", sealed("vcsnet=1\nguest=web1\nguest=web2\n"), "the key guest twice"],
     ["without an address", sealed("vcsnet=1\nprefix=24\n"), "address is no address"],
     ["with a bad address", sealed("vcsnet=1\naddress=10.1.2.300\nprefix=24\n"), "address is no address"],
+    ...["0.0.0.0", "127.0.0.2", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::1"].map(
+      (address): [string, string, string] => [
+        `with the address ${address}`,
+        sealed(`vcsnet=1\naddress=${address}\nprefix=24\n`),
+        "address is no address of one host",
+      ],
+    ),
     ["with the bad address 1:2:3", sealed("vcsnet=1\naddress=1:2:3\nprefix=64\n"), "address is no address"],
     [
       "with the bad address 12345::1",

@@ -224,6 +224,12 @@ describe("loadConfig", () => {
     expect(() => loadConfig(join(folder, "none.yaml"), {}, [])).toThrow(/none\.yaml: cannot be read: ENOENT/);
   });
 
+  it("takes a system for one of one site only", async () => {
+    expect(await problemsOf("sites: { east: [node1, node2], west: [node2] }")).toEqual([
+      "sites: a system is of one site only",
+    ]);
+  });
+
   it("names every problem at once, by its path", async () => {
     const problems = await problemsOf(`
 sokcet: /s

@@ -81,6 +81,15 @@ describe("payload of a guest", () => {
     expect(log.messages("info").at(-1)).toBe("CD-ROM with network settings taken from the guest");
   });
 
+  it("leaves no image behind where a definition from a file has taken the drive's place", async () => {
+    await payloads.set("web1", PAYLOAD, never);
+    domain.disks.splice(0, 2, CDROM);
+    await payloads.set("web1", undefined, never);
+
+    expect(domain.disks).toEqual([CDROM]);
+    expect(await errorOf(readFile(join(folder, "web1.iso")))).toMatchObject({ code: "ENOENT" });
+  });
+
   it("says nothing and changes nothing where there was none", async () => {
     await payloads.set("web1", undefined, never);
 
@@ -161,6 +170,20 @@ describe("migration of a guest with a payload", () => {
     expect(domain.disks.at(-1)).toContain(`<source file='${folder}/web1.iso' startupPolicy='optional'/>`);
   });
 
+  it("puts the medium back where the migration was not asked for after all", async () => {
+    const isFull = { ...plan, onMoving: () => Promise.reject(new Error("disk full")) };
+    const seen: string[] = [];
+    const migration = payloads.aroundMigration("web1", isFull, never, async ({ onMoving }) => {
+      await onMoving(domain.uuid);
+      seen.push("migration");
+      return { kind: "moved", why: "told by the test" };
+    });
+
+    expect(await errorOf(migration)).toMatchObject({ message: "disk full" });
+    expect(seen).toEqual([]);
+    expect(isEmpty()).toBe(false);
+  });
+
   it("leaves a guest alone whose end is in doubt", async () => {
     await migrate("doubtful", () => undefined);
 
@@ -174,6 +197,14 @@ describe("migration of a guest with a payload", () => {
 
     expect(seen).toEqual([true]);
     expect(log.messages("info").at(-1)).toBe("CD-ROM with network settings is ejected by force");
+  });
+
+  it("is refused where libvirt does not tell, in words that fit a guest without DROpts too", async () => {
+    libvirtd.undefine("web1");
+
+    expect(await errorOf(migrate("moved", () => undefined))).toMatchObject({
+      message: containing("libvirt does not tell whether it has a CD-ROM with network settings"),
+    });
   });
 
   it("is refused where the medium cannot be ejected at all", async () => {
