@@ -145,6 +145,7 @@ function nextOf(parts: ViewParts, record: ResourceRecord): readonly string[] {
     ...dueOf(parts, record),
     isUnknownTold: unknownTold,
     probe: parts.prober.pending(resource),
+    isEndAwaited: awaited?.online === false,
     awaitedMs: Math.max(0, (awaited?.until ?? 0) - nowMs),
     onlineMs: reading?.active === true ? Math.max(0, onlineUntil - nowMs) : 0,
     migration: parts.migrations.get(attributes.guestName),
