@@ -161,8 +161,15 @@ function ofProbe({ probe, awaitedMs, operation, registration }: OutlookFacts): r
   return [];
 }
 
-function ofStall({ stalled }: OutlookFacts): readonly string[] {
+/** As StalledGuests does it. */
+function ofStall({ stalled, registration, migration }: OutlookFacts): readonly string[] {
   if (stalled === "no") return [];
+  const { watched, stopping, lastAnswer } = registration;
+  const isKept = watched && !stopping && lastAnswer?.state.kind === "ONLINE" && migration === undefined;
+  if (stalled === "resumed" && !isKept)
+    return [
+      "A failed disk paused it: it is not resumed by itself unless the engine knows it as ONLINE, nobody stops it and no migration of it is recorded.",
+    ];
   if (stalled === "resumed")
     return ["A failed disk paused it: it is resumed again and again until the disk is back."];
   return ["A failed disk paused it: mend the storage, then virsh resume it (kvm.ioErrorPause is wait)."];

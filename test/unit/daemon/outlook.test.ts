@@ -180,6 +180,8 @@ describe("what happens next", () => {
   it("tells what a failed disk and a young start mean", () => {
     expect(outlook({ stalled: "left alone" }).at(-1)).toContain("virsh resume it");
     expect(outlook({ stalled: "resumed" }).at(-1)).toContain("resumed again and again");
+    expect(outlook({ stalled: "resumed" }, { stopping: true }).at(-1)).toContain("not resumed by itself");
+    expect(outlook({ stalled: "resumed" }, { watched: false }).at(-1)).toContain("not resumed by itself");
     expect(outlook({ onlineMs: 2100 }).at(-1)).toBe(
       "If it ends within 3 s, its online has failed (DelayAfterGuestOnline).",
     );
