@@ -32,6 +32,7 @@ import { registrationStore } from "./registration-store.ts";
 import { ResourceBook } from "./resource-book.ts";
 import type { Service } from "./service.ts";
 import { haresOptions, heartbeatSettings, limitsOf, metricsAddress, siteOf, systemName } from "./settings.ts";
+import { sourceStates } from "./source-states.ts";
 import { StalledGuests } from "./stalled-guests.ts";
 import { packageVersion } from "./version.ts";
 import { createViews } from "./views.ts";
@@ -110,6 +111,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
     ending.signal,
   );
   const known = { platform, book, migrations, arrivals };
+  const sources = sourceStates(platform);
   const views = { heartbeat: settings, areStalledResumed: isWanted, intervalMs };
   const metrics = createMetrics({
     book,
@@ -132,7 +134,10 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
         await loading.ended;
         return dispatcher.handle(request);
       },
-      views: { ...createViews({ ...known, prober, journal, ...views }), metrics: () => metrics.text() },
+      views: {
+        ...createViews({ ...known, sources, prober, journal, ...views }),
+        metrics: () => metrics.text(),
+      },
       controls: {
         ...parts.logLevel,
         dryRun: async (request) => {
@@ -165,7 +170,7 @@ export async function runDaemon(parts: DaemonParts, signal: AbortSignal): Promis
       ? undefined
       : serveMetrics({ address, metrics: () => metrics.text(), log }, ending.signal);
   const running = Promise.all([...loops, debts.run(ending.signal), claiming, deciding, exposing]);
-  service.serves(platform, () => book.all().length);
+  service.serves(platform, sources, () => book.all().length);
   const telling = service.run(ending.signal);
   log.info({ socket, resources: book.all().length }, "daemon serves");
 

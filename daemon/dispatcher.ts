@@ -43,6 +43,8 @@ export interface EndedRequest {
   /** As the request names it; empty where it names none. */
   readonly resource: string;
   readonly outcome: Outcome;
+  /** An operator's: the engine is not told. */
+  readonly isByHand: boolean;
   readonly exitCode: number;
   readonly ms: number;
 }
@@ -76,7 +78,8 @@ export class Dispatcher {
     const entryPoint = kindOf(request);
     const resource = request.args[0] ?? "";
     const outcome = outcomeOf(request, exitCode, error);
-    const ended = { entryPoint, resource, outcome, exitCode, ms: elapsed(since) };
+    const isByHand = request.isByHand === true;
+    const ended = { entryPoint, resource, outcome, isByHand, exitCode, ms: elapsed(since) };
     announce(() => this.events.emit("ended", ended), this.#log);
     return reply;
   }

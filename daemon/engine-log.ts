@@ -93,11 +93,7 @@ export class EngineLog {
     const engineLine = entry === undefined ? undefined : lineOf(entry, scope);
     if (engineLine === undefined || !isReadable(this.#options.library())) return;
     if (this.#isRepeated(engineLine)) return;
-    if (this.#waiting.length >= WAITING_AT_MOST) {
-      this.#dropped += 1;
-      return;
-    }
-    this.#waiting.push(engineLine);
+    this.#add(engineLine);
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
@@ -111,6 +107,11 @@ export class EngineLog {
     await this.#writing;
   }
 
+  #add(line: Line): void {
+    if (this.#waiting.length < WAITING_AT_MOST) this.#waiting.push(line);
+    else this.#dropped += 1;
+  }
+
   #isRepeated({ id, resource, text }: Line): boolean {
     const now = performance.now();
     const key = `${id} ${resource} ${text}`;
@@ -122,7 +123,7 @@ export class EngineLog {
     this.#lately.delete(key);
     if (this.#lately.size >= REMEMBERED_AT_MOST) this.#forgetOldest();
     this.#lately.set(key, { until: now + SAME_MS, more: 0 });
-    if (known !== undefined && known.more > 0) this.#waiting.push(leftOut(resource, id, known.more));
+    if (known !== undefined && known.more > 0) this.#add(leftOut(resource, id, known.more));
     return false;
   }
 
@@ -138,6 +139,7 @@ export class EngineLog {
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#isOver()) {
       const lines = this.#waiting.splice(0, LINES_AT_ONCE);
+      const lost = this.#dropped + lines.length; // when this fails
       if (this.#dropped > 0) lines.push(dropped(this.#dropped));
       this.#dropped = 0;
       try {
@@ -146,7 +148,7 @@ export class EngineLog {
         this.#isFailing = false;
       } catch (error) {
         if (this.#isOver()) return;
-        this.#dropped += lines.length;
+        this.#dropped += lost;
         if (!this.#isFailing) this.#log?.warn({ reason: messageOf(error) }, "engine's log cannot be written");
         this.#isFailing = true;
         await pause(FAILURE_PAUSE_MS, this.#ending.signal);

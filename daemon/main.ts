@@ -5,6 +5,7 @@ import type { Log } from "../src/log.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config-schema.ts";
 import { runDaemon } from "./daemon.ts";
+import { endProcess, endProcessNow } from "./end-process.ts";
 import { EngineLog } from "./engine-log.ts";
 import { type Command, HELP, parseCommand } from "./flags.ts";
 import { Journal } from "./journal.ts";
@@ -78,7 +79,7 @@ async function run(command: RunCommand, first: Config): Promise<number> {
     try {
       log.error({ err: error }, "a defect nobody foresaw, the daemon ends and guests are left as they are");
     } finally {
-      process.exit(EXIT.failed);
+      endProcessNow(EXIT.failed);
     }
   });
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort(new Error(name)));
@@ -130,5 +131,4 @@ function load(command: RunCommand): Config {
   return loadConfig(command.config, command.overrides, [kvmProblems, rhevProblems]);
 }
 
-// what hangs in a library (a hung file system below it) must not keep the process from ending
-process.exit(await main());
+await endProcess(await main());

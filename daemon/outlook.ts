@@ -21,6 +21,8 @@ export interface OutlookFacts {
   /** The engine was told UNKNOWN last. */
   readonly isUnknownTold: boolean;
   readonly probe: PendingProbe | undefined;
+  /** An operation of the engine has ended the guest here, and the engine's monitor after that has not come. */
+  readonly isEndAwaited: boolean;
   /** Milliseconds for which the framework's own monitor is still awaited after an operation. */
   readonly awaitedMs: number;
   /** Milliseconds for which an end of the guest still means that its online failed. */
@@ -104,7 +106,8 @@ function ofMigration({ migration, readEveryMs }: OutlookFacts): readonly string[
 
 function ofAnswer(facts: OutlookFacts): readonly string[] {
   const { due, dueAgeMs, readEveryMs, isUnknownTold } = facts;
-  const { lastAnswer } = facts.registration;
+  const { lastAnswer, watched } = facts.registration;
+  if (!watched) return []; // nobody reads it
   if (due === undefined) return ["Nothing was read of it yet: the next monitor reads it."];
   const next = stateText(due.state);
   const told = lastAnswer === undefined ? undefined : stateText(lastAnswer.state);
@@ -125,17 +128,24 @@ function ofAnswer(facts: OutlookFacts): readonly string[] {
   const before = isUnknownTold ? `UNKNOWN, and ${told} before that` : told;
   const follows = sameState(lastAnswer.state, due.state)
     ? "the resource stays as it was before"
-    : consequence(lastAnswer.state, due);
+    : consequence(lastAnswer.state, due, facts);
   return [`The engine was told ${before}; its next monitor is answered ${next}: ${follows}.`];
 }
 
 /** Source: VCS User's Guide, how VCS handles resource faults; ToleranceLimit, IntentionalOffline. */
-function consequence(last: ResourceState, { state, isArriving }: Answer): string {
+function consequence(
+  last: ResourceState,
+  { state, isArriving }: Answer,
+  { isEndAwaited, registration: { stopping } }: OutlookFacts,
+): string {
   if (state.kind === "ONLINE")
     return last.kind === "ONLINE" ? "only the confidence changes" : "the resource becomes ONLINE here";
   if (last.kind !== "ONLINE") return "the resource stays OFFLINE here, which is no fault";
   if (state.kind === "INTENTIONAL OFFLINE") return "the resource becomes OFFLINE here, no fault, no failover";
   if (isArriving === true) return "it arrives here and is not ONLINE yet";
+  if (isEndAwaited) return "that is what the engine's own operation was to bring about";
+  if (stopping)
+    return "the resource becomes OFFLINE here, which is no fault unless the offline was an operator's own, by hand";
   return "an end nobody asked for, so (after as many more such monitors as ToleranceLimit says) the engine cleans the resource and restarts it here or on another system";
 }
 
@@ -151,8 +161,15 @@ function ofProbe({ probe, awaitedMs, operation, registration }: OutlookFacts): r
   return [];
 }
 
-function ofStall({ stalled }: OutlookFacts): readonly string[] {
+/** As StalledGuests does it. */
+function ofStall({ stalled, registration, migration }: OutlookFacts): readonly string[] {
   if (stalled === "no") return [];
+  const { watched, stopping, lastAnswer } = registration;
+  const isKept = watched && !stopping && lastAnswer?.state.kind === "ONLINE" && migration === undefined;
+  if (stalled === "resumed" && !isKept)
+    return [
+      "A failed disk paused it: it is not resumed by itself unless the engine knows it as ONLINE, nobody stops it and no migration of it is recorded.",
+    ];
   if (stalled === "resumed")
     return ["A failed disk paused it: it is resumed again and again until the disk is back."];
   return ["A failed disk paused it: mend the storage, then virsh resume it (kvm.ioErrorPause is wait)."];

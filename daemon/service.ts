@@ -2,7 +2,7 @@ import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import type { Platform } from "../src/platform.ts";
 import { LoopWatch } from "./loop-watch.ts";
-import { sourceStates } from "./source-states.ts";
+import type { SourceStates } from "./source-states.ts";
 import type { Systemd } from "./systemd.ts";
 
 /** Loops are looked at this often, or oftener when systemd is less patient. */
@@ -38,9 +38,12 @@ export class Service {
     return this.#watch.beats;
   }
 
-  /** The socket is served. Whether libvirt and RHEV-M are connected, the status tells from now on. */
-  serves(platform: Pick<Platform, "events">, countOfResources: () => number): void {
-    const sources = sourceStates(platform);
+  /**
+   * The socket is served. Whether libvirt and RHEV-M are connected, the status tells from now on.
+   *
+   * @param sources the states of the platform's sources, which follow its events before this does
+   */
+  serves(platform: Pick<Platform, "events">, sources: SourceStates, countOfResources: () => number): void {
     this.#status = () => statusText(sources, countOfResources());
     for (const event of ["connected", "lost", "dropped"] as const) {
       platform.events.on(event, () => this.#tellStatus());
@@ -106,7 +109,7 @@ export class Service {
   }
 }
 
-function statusText(sources: ReadonlyMap<string, string>, count: number): string {
+function statusText(sources: SourceStates, count: number): string {
   const states = [...sources].map(([source, state]) => `${source} ${state}`);
   return [`${count} ${count === 1 ? "resource" : "resources"}`, ...states].join("; ");
 }

@@ -12,7 +12,7 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import { outlookOf } from "./outlook.ts";
 import type { Prober } from "./prober.ts";
 import type { ResourceBook, ResourceRecord } from "./resource-book.ts";
-import { LIBVIRT, sourceStates } from "./source-states.ts";
+import { LIBVIRT, type SourceStates } from "./source-states.ts";
 
 /** Entries of all guests together that are shown at once. */
 const HISTORY_AT_MOST = 5000;
@@ -21,6 +21,7 @@ const HISTORY_AT_MOST = 5000;
 export interface ViewParts extends FactSources {
   readonly book: ResourceBook;
   readonly platform: Pick<Platform, "events">;
+  readonly sources: SourceStates;
   readonly prober: Pick<Prober, "pending">;
   readonly journal: Journal;
   readonly heartbeat: () => HeartbeatSettings;
@@ -31,9 +32,8 @@ export interface ViewParts extends FactSources {
 
 /** What operators may read of the daemon, from memory. */
 export function createViews(parts: ViewParts): Omit<Views, "metrics"> {
-  const { book, platform, journal } = parts;
+  const { book, sources, journal } = parts;
   const since = new Date().toISOString();
-  const sources = sourceStates(platform);
   return {
     health: () => {
       const { [LIBVIRT]: libvirt = "not connected", ...managers } = Object.fromEntries(sources);
@@ -145,6 +145,7 @@ function nextOf(parts: ViewParts, record: ResourceRecord): readonly string[] {
     ...dueOf(parts, record),
     isUnknownTold: unknownTold,
     probe: parts.prober.pending(resource),
+    isEndAwaited: awaited?.online === false,
     awaitedMs: Math.max(0, (awaited?.until ?? 0) - nowMs),
     onlineMs: reading?.active === true ? Math.max(0, onlineUntil - nowMs) : 0,
     migration: parts.migrations.get(attributes.guestName),

@@ -8,6 +8,7 @@ import type { GuestQueue } from "../guest-queue.ts";
 import type { MigrationBook } from "../migration-book.ts";
 import type { Prober } from "../prober.ts";
 import type { ResourceBook } from "../resource-book.ts";
+import { LIBVIRT } from "../source-states.ts";
 import { registerProcess } from "./process-gauges.ts";
 import { registerResources } from "./resource-gauges.ts";
 import { ToldStates } from "./told-states.ts";
@@ -106,11 +107,11 @@ function countEntryPoints({ registry, dispatcher, told, safely }: Listening): vo
     for (const outcome of ["done", "failed", "late", "defect"]) outcomes.inc({ entry_point, outcome }, 0);
   dispatcher.events.on(
     "ended",
-    safely(({ entryPoint, resource, outcome, exitCode, ms }: EndedRequest) => {
+    safely(({ entryPoint, resource, outcome, isByHand, exitCode, ms }: EndedRequest) => {
       latency.observe({ entry_point: entryPoint }, ms / 1000);
       outcomes.inc({ entry_point: entryPoint, outcome });
-      // a shim that has gone told the engine nothing of what it was to tell
-      if (entryPoint === "monitor" && outcome !== "given_up") told.note(resource, exitCode);
+      // a shim that has gone told the engine nothing of what it was to tell, and an operator is not the engine
+      if (entryPoint === "monitor" && outcome !== "given_up" && !isByHand) told.note(resource, exitCode);
     }),
   );
 }
@@ -157,9 +158,9 @@ function countSources({ registry, platform, safely }: Listening): void {
     registers,
   });
   const { events } = platform;
-  up.set({ source: "libvirt" }, 0);
-  connections.inc({ source: "libvirt" }, 0);
-  losses.inc({ source: "libvirt" }, 0);
+  up.set({ source: LIBVIRT }, 0);
+  connections.inc({ source: LIBVIRT }, 0);
+  losses.inc({ source: LIBVIRT }, 0);
   const onConnected = (source: string) => {
     up.set({ source }, 1);
     connections.inc({ source });

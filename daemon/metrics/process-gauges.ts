@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdirSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, type Registry } from "prom-client";
 
@@ -24,9 +24,12 @@ export function registerProcess(registry: Registry, version: string): void {
     return (user + system) / 1e6;
   });
   gauge("process_resident_memory_bytes", "Resident memory of the process.", () => process.memoryUsage.rss());
-  gauge("process_open_fds", "Open file descriptors of the process.", async () => {
-    return (await readdir("/proc/self/fd")).length;
-  });
+  // in this thread: those for files may all hang, and then metrics are needed most
+  gauge(
+    "process_open_fds",
+    "Open file descriptors of the process.",
+    () => readdirSync("/proc/self/fd").length,
+  );
   gauge("nodejs_heap_size_used_bytes", "Used part of the JavaScript heap.", () => {
     return process.memoryUsage().heapUsed;
   });

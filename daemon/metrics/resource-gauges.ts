@@ -45,8 +45,11 @@ export function registerResources(registry: Registry, { book, told }: ResourceSo
     "When the engine was told first, by this process, the state that it was told last; unixtime.",
     (record) => toldOf(record)?.sinceS,
   );
-  gauge("reading_timestamp_seconds", "When the follower read the guest last; unixtime.", ({ lastReading }) =>
-    lastReading === undefined ? undefined : lastReading.at.getTime() / 1000,
+  gauge(
+    "reading_timestamp_seconds",
+    "When the follower read the guest last; unixtime. Not of one that nobody watches since the engine's agent ended.",
+    ({ registration, lastReading }) =>
+      registration.watched && lastReading !== undefined ? lastReading.at.getTime() / 1000 : undefined,
   );
   gauge("operation_running", "1 while an entry point works on the guest, else 0.", ({ operation }) =>
     operation === undefined ? 0 : 1,

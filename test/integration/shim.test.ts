@@ -148,6 +148,15 @@ describe.each([
     expect(others).toEqual([]);
   });
 
+  it("takes from its environment no answer to anything but a monitor", async () => {
+    server.reply = () => Promise.resolve({ exitCode: 1, output: "" });
+
+    const { exitCode } = await agent.run(shell, "clean", ["vmres"], { VCSKVMGUESTD_FOUND: "0 0\n200" });
+
+    expect(exitCode).toBe(1);
+    expect(server.requests).toHaveLength(1);
+  });
+
   it("is not led astray by settings of perl", async () => {
     server.reply = () => Promise.resolve({ exitCode: 107, output: "" });
 

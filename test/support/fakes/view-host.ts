@@ -2,6 +2,7 @@ import type { FactSources } from "../../../daemon/answer-facts.ts";
 import { Journal } from "../../../daemon/journal.ts";
 import { Prober } from "../../../daemon/prober.ts";
 import { ResourceBook } from "../../../daemon/resource-book.ts";
+import { sourceStates } from "../../../daemon/source-states.ts";
 import { createViews } from "../../../daemon/views.ts";
 import type { Views } from "../../../ipc/views.ts";
 import type { Log } from "../../../src/log.ts";
@@ -25,6 +26,7 @@ export class ViewHost {
       ...this.facts,
       book: this.book,
       platform: this.platform,
+      sources: sourceStates(this.platform),
       prober: this.prober,
       journal: this.journal,
       heartbeat: () => ({ intervalMs: 20_000, timeoutS: 5, misses: 3, lossMs: 60_000 }),

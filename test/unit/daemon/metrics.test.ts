@@ -64,6 +64,20 @@ describe("the metrics of a resource", () => {
     expect(await sample(`resource_state{${WEB1},state="online"}`)).toBe(1);
   });
 
+  it("tell nothing of what an operator was told, and of no reading where nobody watches", async () => {
+    host.platform.readings.set("web1", RUNNING);
+    await host.ask("monitor");
+    host.platform.readings.set("web1", STOPPED);
+    await host.ask("monitor", { isByHand: true });
+    expect(await sample(`resource_state{${WEB1},state="online"}`)).toBe(1);
+    const [record] = host.book.all();
+    if (record !== undefined) record.lastReading = { reading: STOPPED, at: new Date(500_000) };
+    expect(await sample(`resource_reading_timestamp_seconds{${WEB1}}`)).toBe(500);
+    await host.ask("shutdown");
+
+    expect(await sample(`resource_reading_timestamp_seconds{${WEB1}}`)).toBeUndefined();
+  });
+
   it("show what an earlier process told until this one does, and nothing of one that was closed", async () => {
     const record = host.book.open("web1_res", attributesOfGuest("web1"));
     host.book.told(record, { state: online(30), active: true });

@@ -29,6 +29,7 @@ function outlook(
     dueAgeMs: 1000,
     isUnknownTold: false,
     probe: undefined,
+    isEndAwaited: false,
     awaitedMs: 0,
     onlineMs: 0,
     migration: undefined,
@@ -77,6 +78,22 @@ describe("what happens next", () => {
     const [next] = outlook({ due: { state, reason: "so" } }, { lastAnswer });
 
     expect(next).toContain(`: ${follows}.`);
+  });
+
+  it("is no fault where the engine's own operation has ended the guest, or a stop is not over", () => {
+    expect(outlook({ due: ENDED, isEndAwaited: true, awaitedMs: 2000 })).toEqual([
+      "The engine was told ONLINE(100); its next monitor is answered OFFLINE: that is what the engine's own operation was to bring about.",
+      "The engine's own monitor after the operation is awaited for 2 s more.",
+    ]);
+    expect(outlook({ due: ENDED }, { stopping: true }).at(-1)).toContain(
+      "the resource becomes OFFLINE here, which is no fault unless",
+    );
+  });
+
+  it("tells of no monitor, and of no reading, of a resource that nobody watches", () => {
+    expect(outlook({ due: ENDED, dueAgeMs: 3_600_000 }, { watched: false })).toEqual([
+      "The engine's agent has ended here: the engine is asked nothing until it opens the resource again.",
+    ]);
   });
 
   it("is a wait while nothing can be proved, and says what for", () => {
@@ -163,6 +180,8 @@ describe("what happens next", () => {
   it("tells what a failed disk and a young start mean", () => {
     expect(outlook({ stalled: "left alone" }).at(-1)).toContain("virsh resume it");
     expect(outlook({ stalled: "resumed" }).at(-1)).toContain("resumed again and again");
+    expect(outlook({ stalled: "resumed" }, { stopping: true }).at(-1)).toContain("not resumed by itself");
+    expect(outlook({ stalled: "resumed" }, { watched: false }).at(-1)).toContain("not resumed by itself");
     expect(outlook({ onlineMs: 2100 }).at(-1)).toBe(
       "If it ends within 3 s, its online has failed (DelayAfterGuestOnline).",
     );

@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Service } from "../../../daemon/service.ts";
+import { sourceStates } from "../../../daemon/source-states.ts";
 import type { PlatformEvents } from "../../../src/platform.ts";
 import { RecordingLog } from "../../support/fakes/recording-log.ts";
 import { VirtualClock } from "../../support/fakes/virtual-clock.ts";
@@ -37,7 +38,7 @@ function makeService(watchdogMs?: number): Service {
 }
 
 function serve(service: Service): void {
-  service.serves({ events }, () => resources);
+  service.serves({ events }, sourceStates({ events }), () => resources);
 }
 
 /** What is told from now on. */
