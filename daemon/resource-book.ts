@@ -158,7 +158,7 @@ export class ResourceBook {
   }
 
   /**
-   * Notes what the engine was told; only a change costs a write. UNKNOWN leaves the last proved answer as it is,
+   * Notes what the engine was told; only a change costs a write, and one that failed before. UNKNOWN leaves the last proved answer as it is,
    * as the engine does.
    */
   told(record: ResourceRecord, answer: LastAnswer): Told {
@@ -171,6 +171,7 @@ export class ResourceBook {
     const isSame = last !== undefined && sameState(last.state, answer.state);
     const isKept = isSame && last.active === answer.active && last.lostRun === answer.lostRun;
     if (!isKept) void this.change(record, { lastAnswer: answer });
+    else if (this.#unsaved.has(record.registration.resource)) void this.#save(record);
     return { isNews: !isSame || wasUnknown, before };
   }
 

@@ -51,7 +51,8 @@ export function parseSyncCommand(
       const value = argv[(at += 1)];
       if (value === undefined || value === "") return wrong(`${word} wants a value`);
       values.set(word, value);
-    } else if (word.startsWith("-") || word === "") return wrong(`"${word}" is no option`);
+    } else if (word === "") return wrong("a resource's name is empty");
+    else if (word.startsWith("-")) return wrong(`"${word}" is no option`);
     else asked.resources.push(word);
   }
   if (asked.all === asked.resources.length > 0) return wrong("name resources, or say --all");

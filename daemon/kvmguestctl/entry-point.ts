@@ -9,6 +9,8 @@ import {
 } from "../../ipc/entry-point-names.ts";
 import { IpcError } from "../../ipc/ipc-error.ts";
 import { BY_HAND_HEADER, encodeArguments, parseReply, SHIM_PID_HEADER } from "../../ipc/protocol.ts";
+import { AgentError } from "../../src/agent-error.ts";
+import { parseRequest } from "../../src/request.ts";
 import type { CommandContext } from "./command.ts";
 import { exitCodeWords } from "./exit-code-words.ts";
 import { CommandError, EXIT_CODES } from "./exit-codes.ts";
@@ -56,8 +58,22 @@ async function argumentsFor(
   if (resource === undefined) throw new CommandError("wrong", `name the resource that ${kind} is for`);
   if (given.some((word) => word.includes("\0")))
     throw new CommandError("wrong", "an argument holds a NUL byte");
-  if (given.length > 1 || kind === "close") return given;
+  if (given.length > 1 || kind === "close") {
+    if (context.options["dry-run"] !== true) checkShape(kind, given); // a dry run shows what is wrong, and what follows
+    return given;
+  }
   return [resource, ...(await keptArguments(resource, context))];
+}
+
+/** The daemon would answer the engine's code alone, with its reason in the log. An action's own arguments have no shape. */
+function checkShape(kind: EntryPointKind, given: readonly string[]): void {
+  try {
+    if (kind !== "action") parseRequest(kind, given);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const problem = `${printable(error.message)}: after RESOURCE attributes are passed as NAME COUNT VALUE...`;
+    throw new CommandError("wrong", problem, { cause: error });
+  }
 }
 
 async function keptArguments(resource: string, context: CommandContext): Promise<readonly string[]> {

@@ -75,7 +75,9 @@ function read(argv: readonly string[]): ReturnType<typeof readArguments> {
   try {
     return readArguments(argv);
   } catch (error) {
-    throw new CommandError("wrong", `${messageOf(error)}: see kvmguestctl --help`, { cause: error });
+    // node goes on with advice that only its programmers understand
+    const [problem = ""] = messageOf(error).split(/\.?\s*\n|\. /);
+    throw new CommandError("wrong", `${problem}: see kvmguestctl --help`, { cause: error });
   }
 }
 

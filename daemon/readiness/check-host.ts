@@ -34,7 +34,8 @@ export async function checkHost(request: LoggedRequest, signal: AbortSignal): Pr
   const { peer } = request;
   if (peer !== undefined && !peerUris(config).has(peer)) {
     const remedy = "name one of them, or add it to peers in the configuration";
-    const known = [...peerUris(config).keys()].join(", ");
+    const peers = [...peerUris(config).keys()];
+    const known = peers.length === 0 ? "it has none" : peers.join(", ");
     return [
       ...rows,
       rowsOf("peer", `peer ${peer}`).problem(`is none of the configuration's peers: ${known}`, remedy),

@@ -35,7 +35,7 @@ describe("the command line of havmconfigsync", () => {
     [["-n"], "name resources, or say --all"],
     [["web1", "-sys"], "-sys wants a value"],
     [["web1", "--sys", "node1"], '"--sys" is no option'],
-    [[""], '"" is no option'],
+    [[""], "a resource's name is empty"],
   ])("refuses %j: %s", (argv, problem) => {
     expect(parseSyncCommand(argv, {})).toEqual({ kind: "wrong", problem });
   });

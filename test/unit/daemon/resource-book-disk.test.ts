@@ -73,6 +73,20 @@ describe("ResourceBook on a disk that", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("is tried again after a failure when the engine is told the same again", async () => {
+    const { book, store, log } = bookOn("fails");
+    const record = book.open("r1", attributes);
+    const answer = { state: { kind: "OFFLINE" }, active: false } as const;
+    book.told(record, answer);
+    await book.flush();
+
+    store.mood = "works";
+    book.told(record, answer);
+    await book.flush();
+
+    expect(log.entries.at(-1)?.message).toBe("registration is written again");
+  });
+
   it("is read-only lets a resource go, and says that it would come back", async () => {
     const { book, log } = bookOn("fails");
     book.open("r1", attributes);
