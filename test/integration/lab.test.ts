@@ -160,7 +160,7 @@ describe("a fault", () => {
     await libvirtd.restart();
 
     expect(libvirtd.pid).not.toBe(first);
-    expect(await domainState(libvirtd, "survivor")).toBe("running (booted)");
+    await waitForState(libvirtd, "survivor", "running (booted)"); // libvirtd takes up its domains after its socket
     expect(await emulatorPid(libvirtd, "survivor")).toBe(pid);
     await libvirtd.virsh("destroy", "survivor");
   });
