@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { messageOf } from "../src/agent-error.ts";
 import { type Config, configSchema } from "./config-schema.ts";
@@ -28,6 +28,9 @@ export type ConfigCheck = (config: Config) => readonly string[];
 
 const DEFAULT_CONFIG_PATH = "/etc/vcskvmguestd/config.yaml";
 
+/** One for a hundred hosts has some kilobytes. */
+const SIZE_LIMIT_BYTES = 1_048_576;
+
 /**
  * Reads and validates the configuration as a whole.
  *
@@ -55,11 +58,29 @@ function problemOf(path: readonly PropertyKey[], message: string): string {
 
 function readOrEmpty(file: string, mayBeMissing: boolean): string {
   try {
-    return readFileSync(file, "utf8");
+    return readBounded(file);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (missing && mayBeMissing) return "";
     throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`], { cause: error });
+  }
+}
+
+/** A device may never end, and a pipe never begin. */
+function readBounded(file: string): string {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(SIZE_LIMIT_BYTES + 1);
+    let length = 0;
+    for (let read = 1; read > 0 && length < bytes.length; length += read) {
+      read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
+    if (length > SIZE_LIMIT_BYTES)
+      throw new ConfigError([`${file}: is no configuration: it is longer than ${SIZE_LIMIT_BYTES} bytes`]);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

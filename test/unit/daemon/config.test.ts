@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -222,6 +223,14 @@ describe("loadConfig", () => {
 
   it("may miss its default file, but none that was named", () => {
     expect(() => loadConfig(join(folder, "none.yaml"), {}, [])).toThrow(/none\.yaml: cannot be read: ENOENT/);
+  });
+
+  it("ends: a device that never does is refused, a pipe that nobody fills is empty", () => {
+    expect(() => loadConfig("/dev/zero", {}, [])).toThrow(
+      "/dev/zero: is no configuration: it is longer than 1048576 bytes",
+    );
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    expect(loadConfig(join(folder, "pipe"), {}, [])).toEqual(loadConfig("/dev/null", {}, []));
   });
 
   it("takes a system for one of one site only", async () => {
