@@ -165,7 +165,11 @@ async function follow(parts: FollowParts, signal: AbortSignal, over: AbortSignal
   const rest = () => pause(nextLookMs(call, following), signal.aborted ? over : either);
   for (await rest(); !over.aborted; await rest()) {
     if (isTime() && !following.isAborted && !following.isPostCopy)
-      following.isAborted = await abortMigration((options) => session.abortJob(call.uuid, options), log);
+      following.isAborted = await abortMigration(
+        // a clean that has given libvirt up must not wait for this too
+        (limits) => session.abortJob(call.uuid, { ...limits, signal: over }),
+        log,
+      );
     const params = await jobParams(session, call.uuid, over);
     if (params === undefined) continue;
     call.onProgress(progressOf(params));

@@ -141,6 +141,17 @@ describe("a clean of a guest that migrates", () => {
     expect(host.clock.now).toBeLessThan(6000);
   });
 
+  it("does not wait for an abort that hangs longer than for the migration", async () => {
+    const asked = ask();
+    await host.clock.advance(5000);
+    host.libvirtd.hang();
+    const since = host.clock.now;
+    caller.abort(new AgentError("CANCELLED", "migrate: clean of the same guest took over"));
+
+    expect(await host.clock.until(asked)).toMatchObject({ kind: "doubtful" });
+    expect(host.clock.now - since).toBeLessThan(14_000);
+  });
+
   it("gets the truth when the guest has left in the meantime", async () => {
     host.libvirtd.onMigrate = async () => {
       receive(ends);
