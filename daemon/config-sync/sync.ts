@@ -71,13 +71,14 @@ async function syncOne(
 async function planOf(cluster: Cluster, resource: string, given: string | undefined): Promise<SyncPlan> {
   const systems = await cluster.systemsOf(resource);
   const onlineOn = await cluster.onlineOn(resource);
-  const [any = ""] = systems;
   const found = sourceOf({ systems, onlineOn }, given);
-  const syncDir = await cluster.value(resource, "SyncDir", "source" in found ? found.source : any);
+  // where no system counts, any of them tells the resource's SyncDir
+  const source = "source" in found ? found.source : (systems[0] ?? "");
+  const syncDir = await cluster.value(resource, "SyncDir", source);
   // a resource without SyncDir is no case for this program, wherever it is ONLINE
   if ("why" in found && syncDir !== "") throw new AgentError("BAD_ATTRIBUTE", found.why);
   const isLocal = await cluster.isLocal(resource, "ResyncVMCfg");
-  return planSync({ resource, systems, onlineOn, syncDir, isLocal }, "source" in found ? found.source : any);
+  return planSync({ resource, systems, onlineOn, syncDir, isLocal }, source);
 }
 
 async function perform(
