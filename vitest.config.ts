@@ -5,6 +5,7 @@ const long = process.env["VCSKVM_LONG"] === "1" ? ["test/long/**/*.test.ts"] : [
 
 /** Tests that wait much more than they work, for readings, silences and deadlines: a few of them run at a time. */
 const patient = files([
+  "engine-stand-in*",
   "rhev*",
   "dr-rhev",
   "preonline",
@@ -24,6 +25,8 @@ const patient = files([
  * guest's. Who adds one has seen it pass beside others on a busy machine.
  */
 const paired = files([
+  "config-sync",
+  "config-sync-cluster",
   "contract",
   "daemon-life*",
   "disk-locks",
@@ -36,10 +39,13 @@ const paired = files([
   "guest-migrated",
   "heartbeat-migrated",
   "intent-faults",
+  "ipc-daemon",
+  "kvmguestctl",
   "late-start",
   "libvirtd-trouble-*",
   "managed-save",
   "migrate-came-back",
+  "migrate-clean-frozen",
   "migrate-doubt",
   "migrate-interrupted-*",
   "migrate-post-copy",
