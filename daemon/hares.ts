@@ -115,7 +115,7 @@ export async function runEngineCommand(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  const what = `${basename(options.command)} ${args.slice(0, 3).join(" ")}`;
+  const what = `${basename(options.command)} ${namedBy(args)}`;
   return withDeadline(options.timeoutMs, what, [signal], async (limit) => {
     const child = spawn(options.command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
     const { code, output, complaint } = await finished(child, what, limit);
@@ -124,6 +124,13 @@ export async function runEngineCommand(
     const words = (complaint || (args[0] === "-value" ? "" : output)).split("\n")[0] ?? "";
     throw new AgentError("REFUSED", `${what} ended with ${code}: ${words}`);
   });
+}
+
+/** What a command is called in messages: its first words, and of which system. A value that is set may be a secret. */
+function namedBy(args: readonly string[]): string {
+  const at = args.lastIndexOf("-sys");
+  if (at < 0) return args.slice(0, 3).join(" ");
+  return [...args.slice(0, Math.min(at, 3)), ...args.slice(at, at + 2)].join(" ");
 }
 
 interface End {

@@ -49,20 +49,20 @@ describe("probe", () => {
 
     expect(await errorOf(engine.probe("web1_res", never))).toMatchObject({
       code: "REFUSED",
-      message: "hares -probe web1_res -sys ended with 1: VCS WARNING V-16-1-10260 Resource does not exist",
+      message: "hares -probe web1_res -sys node1 ended with 1: VCS WARNING V-16-1-10260 Resource does not exist",
     });
   });
 
   it("takes words on standard output when standard error is empty, and a signal for an exit code", async () => {
     const words = await engineOf("echo 'VCS ERROR'; exit 3");
     expect(await errorOf(words.probe("r", never))).toMatchObject({
-      message: "hares -probe r -sys ended with 3: VCS ERROR",
+      message: "hares -probe r -sys node1 ended with 3: VCS ERROR",
     });
     const killed = await engineOf("kill -9 $$");
 
     expect(await errorOf(killed.probe("r", never))).toMatchObject({
       code: "REFUSED",
-      message: "hares -probe r -sys ended with SIGKILL: ",
+      message: "hares -probe r -sys node1 ended with SIGKILL: ",
     });
   });
 
@@ -84,7 +84,7 @@ describe("probe", () => {
 
     expect(await errorOf(engine.probe("r", never))).toMatchObject({
       code: "PLATFORM_DOWN",
-      message: "hares -probe r -sys: the engine did not answer in time",
+      message: "hares -probe r -sys node1: the engine did not answer in time",
     });
     const pid = Number(await saved("pid"));
     await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(/ESRCH/), 10_000);
@@ -168,12 +168,12 @@ describe("modifyHere", () => {
     expect(await saved("arguments")).toBe("-modify web1_res ResyncVMCfg 0 -sys node1\n");
   });
 
-  it("is refused with the engine's words while the configuration is not writable", async () => {
+  it("is refused with the engine's words, and without the value, while the configuration is not writable", async () => {
     const engine = await engineOf("echo 'VCS ERROR V-16-1-10369 not writable' >&2; exit 1");
 
-    expect(await errorOf(engine.modifyHere("r", "ResyncVMCfg", "0", never))).toMatchObject({
+    expect(await errorOf(engine.modifyHere("r", "RHEVMInfo", "secret", never))).toMatchObject({
       code: "REFUSED",
-      message: "hares -modify r ResyncVMCfg ended with 1: VCS ERROR V-16-1-10369 not writable",
+      message: "hares -modify r RHEVMInfo -sys node1 ended with 1: VCS ERROR V-16-1-10369 not writable",
     });
   });
 });
