@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
 import { messageOf } from "../src/agent-error.ts";
-import { pause } from "../src/deadline.ts";
+import { orAbort, pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
 import { ENGINE_EVENTS } from "./engine-events.ts";
 import { entryOf, fieldsText, type LogEntry } from "./log-text.ts";
@@ -55,6 +56,9 @@ const WRITE_MS = 10_000;
 /** After a failure nothing is tried for so long. */
 const FAILURE_PAUSE_MS = 60_000;
 
+/** Where the library is missing, lines wait for a second look at it, and no line makes another. */
+const LOOK_MS = 60_000;
+
 /** The same words are written once in so long, with the number of those left out. */
 const SAME_MS = 60_000;
 const REMEMBERED_AT_MOST = 500;
@@ -70,6 +74,8 @@ export class EngineLog {
   readonly #waiting: Line[] = [];
   /** By what was written lately: until when (performance.now) it is not repeated, and how often it was left out. */
   readonly #lately = new Map<string, { readonly until: number; more: number }>();
+  /** No more waiting for a library that is missing. */
+  readonly #closing = new AbortController();
   readonly #ending = new AbortController();
   #writing: Promise<void> | undefined;
   #log: Log | undefined;
@@ -91,8 +97,7 @@ export class EngineLog {
     if (scope === "off" || this.#ending.signal.aborted || line.startsWith('{"level":"debug"')) return;
     const entry = entryOf(line);
     const engineLine = entry === undefined ? undefined : lineOf(entry, scope);
-    if (engineLine === undefined || !isReadable(this.#options.library())) return;
-    if (this.#isRepeated(engineLine)) return;
+    if (engineLine === undefined || this.#isRepeated(engineLine)) return;
     this.#add(engineLine);
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
@@ -101,6 +106,7 @@ export class EngineLog {
 
   /** Waits until everything is written, for so long at most, and takes nothing more. */
   async end(limitMs: number): Promise<void> {
+    this.#closing.abort();
     const over = new AbortController();
     await Promise.race([this.#writing?.finally(() => over.abort()), pause(limitMs, over.signal)]);
     this.#ending.abort();
@@ -132,12 +138,31 @@ export class EngineLog {
     if (oldest !== undefined) this.#lately.delete(oldest);
   }
 
+  /** No engine on this host: nobody misses the lines, and one that comes again is as new. */
+  #forgetAll(): void {
+    this.#waiting.length = 0;
+    this.#dropped = 0;
+    this.#lately.clear();
+  }
+
+  /** Looks twice before it says no: the engine's software may just be replaced. */
+  async #isLibraryThere(): Promise<boolean> {
+    const { library } = this.#options;
+    if (await isReadable(library(), this.#ending.signal)) return true;
+    await pause(LOOK_MS, this.#closing.signal);
+    return isReadable(library(), this.#ending.signal);
+  }
+
   #isOver(): boolean {
     return this.#ending.signal.aborted;
   }
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#isOver()) {
+      if (!(await this.#isLibraryThere())) {
+        this.#forgetAll();
+        continue;
+      }
       const lines = this.#waiting.splice(0, LINES_AT_ONCE);
       const lost = this.#dropped + lines.length; // when this fails
       if (this.#dropped > 0) lines.push(dropped(this.#dropped));
@@ -193,9 +218,9 @@ function dropped(count: number): Line {
 const LEFT_OUT_ID = 1298;
 const DROPPED_ID = 1299;
 
-function isReadable(path: string): boolean {
+async function isReadable(path: string, signal: AbortSignal): Promise<boolean> {
   try {
-    accessSync(path, constants.R_OK);
+    await orAbort(access(path, constants.R_OK), signal); // its disk may hang
     return true;
   } catch {
     return false; // no engine on this host

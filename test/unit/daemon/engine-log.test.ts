@@ -27,6 +27,19 @@ async function install(log = 'printf "%s|%s|%s|%s|%s\\n" "$said" "$1" "$3" "$2" 
   );
 }
 
+/** How often the library has been looked for since; before it is there, nothing else asks for its path. */
+function looksCounted(): () => number {
+  let looks = 0;
+  engineLog = new EngineLog({
+    library: () => {
+      looks += 1;
+      return library;
+    },
+    scope: () => scope,
+  });
+  return () => looks;
+}
+
 async function said(): Promise<readonly string[]> {
   const text = await readFile(join(folder, "said"), "utf8").catch(() => "");
   return text.split("\n").filter((line) => line !== "");
@@ -78,11 +91,54 @@ describe("the engine's log", () => {
     expect(await said()).toHaveLength(1);
   });
 
-  it("is left alone where the engine's library is missing", async () => {
+  it("is left alone where the engine's library is missing, and then holds up no end of the daemon", async () => {
+    logger().error({}, "libvirt cannot be reached");
+    const since = performance.now();
+    await engineLog.end(40_000);
+
+    expect(performance.now() - since).toBeLessThan(20_000);
+    expect(report.entries).toEqual([]);
+  });
+
+  it("gets the lines of the last minute when its library comes within it, which is looked for once", async () => {
+    const looks = looksCounted();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    logger().warn({}, "entry point failed");
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1), WAIT);
+    vi.advanceTimersByTime(30_000);
+    for (let number = 0; number < 20; number += 1) logger().warn({ number }, "request refused");
+    expect(looks()).toBe(1);
+
+    await install();
+    vi.advanceTimersByTime(30_000);
+    vi.useRealTimers();
+    await engineLog.end(20_000);
+
+    const words = (await said()).map((line) => line.split("|")[3]);
+    expect(words).toHaveLength(21);
+    expect(words[0]).toBe("entry point failed");
+    expect(words[20]).toBe("request refused: number=19");
+  });
+
+  it("gets a line that comes again after it was dropped for want of the library", async () => {
+    const looks = looksCounted();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    logger().warn({}, "entry point failed");
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1), WAIT);
+    vi.advanceTimersByTime(30_000);
+    logger().error({}, "libvirt cannot be reached");
+    vi.advanceTimersByTime(30_000);
+    await vi.waitFor(() => {
+      logger().warn({}, "request refused");
+      expect(looks()).toBe(3);
+    }, WAIT);
+
+    await install();
     logger().error({}, "libvirt cannot be reached");
     await engineLog.end(20_000);
 
-    expect(report.entries).toEqual([]);
+    const words = (await said()).map((line) => line.split("|")[3]);
+    expect(words).toEqual(["request refused", "libvirt cannot be reached"]);
   });
 
   it("gets the same words once a minute, and then how often they were left out", async () => {

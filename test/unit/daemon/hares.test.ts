@@ -49,7 +49,8 @@ describe("probe", () => {
 
     expect(await errorOf(engine.probe("web1_res", never))).toMatchObject({
       code: "REFUSED",
-      message: "hares -probe web1_res -sys node1 ended with 1: VCS WARNING V-16-1-10260 Resource does not exist",
+      message:
+        "hares -probe web1_res -sys node1 ended with 1: VCS WARNING V-16-1-10260 Resource does not exist",
     });
   });
 
