@@ -21,7 +21,8 @@ type KeysOf<Part> = {
 export const KEY_MEANINGS = {
   socket:
     "Where the shims ask, at most 107 bytes. If you move it, set `VCSKVMGUESTD_SOCKET` in `/etc/default/vcskvmguestd` too: the shims do not read this file",
-  "readOnlySocket.path": "A second socket that shows state and runs nothing. It needs a folder of its own",
+  "readOnlySocket.path":
+    "A second socket that shows state and runs nothing, at most 107 bytes. It needs a folder of its own",
   "readOnlySocket.gid": "Number of the group that may read there. Required with the path",
   stateDirectory:
     "Registrations of resources, records of migrations, hosts of RHEV-M that a scan sent to maintenance, and images for guests (payload/), which emulators read. On a local disk: no other host may see it",
@@ -43,7 +44,7 @@ export const KEY_MEANINGS = {
     "What goes to the engine's log too, where the engine's `ag_i18n_inc.sh` is beside `hares`: `states`, warnings, errors and changes of state; `warnings`, without the last; `off`, nothing",
   "libvirt.uri": "The driver. Only local ones: guests are kept on this host",
   "libvirt.sockets":
-    "Sockets, tried in order. Without it: those that libvirt itself tries for the URI, virtqemud's before libvirtd's",
+    "Sockets, tried in order, each at most 107 bytes. Without it: those that libvirt itself tries for the URI, virtqemud's before libvirtd's",
   "libvirt.runDirectory":
     "Where libvirt writes the pid files of emulators. They prove a guest when libvirt does not answer",
   "libvirt.openTimeoutS": "Limit for opening a connection",

@@ -11,6 +11,17 @@ function isLoopbackAddress(text: string): boolean {
 
 /** libvirt's words for states and the agent's for answers are checked where they are used: src/kvm. */
 const path = z.string().regex(/^\//, "must be an absolute path").max(4095);
+/** Source: unix(7), sun_path less its final NUL. A longer path is cut, or refused when the daemon is started. */
+const SOCKET_PATH_BYTES = 107;
+
+const socketPath = z
+  .string()
+  .regex(/^\//, "must be an absolute path")
+  .refine(
+    (text) => Buffer.byteLength(text) <= SOCKET_PATH_BYTES,
+    `must be at most ${SOCKET_PATH_BYTES} bytes, as the path of any socket`,
+  );
+
 const seconds = (smallest: number, largest: number) => z.number().min(smallest).max(largest);
 
 const answers = z
@@ -35,7 +46,7 @@ const engine = z.strictObject({
 
 const libvirt = z.strictObject({
   uri: z.string().min(1).max(255).default("qemu:///system"),
-  sockets: z.array(path).min(1).max(8).optional(),
+  sockets: z.array(socketPath).min(1).max(8).optional(),
   runDirectory: path.default("/run/libvirt/qemu"),
   openTimeoutS: seconds(1, 60).default(5),
   keepaliveIntervalS: seconds(1, 60).default(5),
@@ -152,8 +163,8 @@ const limits = z.strictObject({
 
 /** The configuration file as a whole. Unknown keys are refused: a misspelt one would silently do nothing. */
 export const configSchema = z.strictObject({
-  socket: path.default("/run/vcskvmguestd/agent.sock"),
-  readOnlySocket: z.strictObject({ path, gid: z.int().min(0) }).optional(),
+  socket: socketPath.default("/run/vcskvmguestd/agent.sock"),
+  readOnlySocket: z.strictObject({ path: socketPath, gid: z.int().min(0) }).optional(),
   stateDirectory: path.default("/var/lib/vcskvmguestd"),
   log: log.prefault({}),
   monitorIntervalS: seconds(1, 300).default(5),

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
-import { unixSockets } from "./sockets.ts";
+import { checkSocketPath, unixSockets } from "./sockets.ts";
 import {
   checkedHost,
   checkedPath,
@@ -94,6 +94,7 @@ function unixTarget(parts: UriParts, readOnly: boolean): UnixTarget {
     throw wrong(parts, "a Unix socket is on this host: no other can be named");
   }
   const [socket, mode] = [params.get("socket"), params.get("mode") ?? "auto"];
+  if (socket !== null) checkSocketPath(socket);
   const sockets = socket === null ? unixSockets({ driver, path, mode, readOnly }) : [socket];
   return { transport: "unix", driverUri: driverUri(parts, ["socket", "mode"]), sockets };
 }
@@ -130,6 +131,7 @@ function sshTarget(parts: UriParts, readOnly: boolean): SshTarget {
   ];
   if (path === "/session" && socket === undefined)
     throw wrong(parts, "a session's daemon there needs its socket");
+  if (socket !== undefined) checkSocketPath(socket);
   const sockets =
     socket === undefined ? unixSockets({ driver, path, mode: mode ?? "auto", readOnly }) : [socket];
   const uri = driverUri(parts, own);

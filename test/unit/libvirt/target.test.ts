@@ -144,6 +144,16 @@ describe("findTarget", () => {
     expect(() => findTarget(uri, false)).toThrow(LibvirtCallError);
   });
 
+  it.each(["qemu+unix:///system?socket=", "qemu+ssh://node2/system?socket="])(
+    "takes 107 bytes of %sPATH and no more",
+    (uri) => {
+      expect(findTarget(`${uri}/${"x".repeat(106)}`, false)).toBeDefined();
+      expect(() => findTarget(`${uri}/${"x".repeat(107)}`, false)).toThrow(
+        "is longer than the 107 bytes of a socket's path",
+      );
+    },
+  );
+
   it("says what is wrong with a URI", () => {
     expect(() => findTarget("qemu+tcp://node2/system?no_verify=1", false)).toThrow(
       '"qemu+tcp://node2/system?no_verify=1" cannot be opened: the parameter "no_verify" is not supported with the transport tcp',
