@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { messageOf } from "../src/agent-error.ts";
 import { type Config, configSchema } from "./config-schema.ts";
+import { configWords } from "./config-words.ts";
 import { isRecord } from "./is-record.ts";
 
 /** The configuration cannot be used. Each problem names its path in the file. */
@@ -44,7 +45,7 @@ export function loadConfig(
 ): Config {
   const file = path ?? DEFAULT_CONFIG_PATH;
   const merged = merge(parse(readOrEmpty(file, path === undefined), file), overrides);
-  const result = configSchema.safeParse(merged);
+  const result = configSchema.safeParse(merged, { error: configWords });
   if (!result.success)
     throw new ConfigError(result.error.issues.map((issue) => problemOf(issue.path, issue.message)));
   const problems = checks.flatMap((check) => check(result.data));

@@ -233,25 +233,6 @@ describe("loadConfig", () => {
     expect(loadConfig(join(folder, "pipe"), {}, [])).toEqual(loadConfig("/dev/null", {}, []));
   });
 
-  it.each([
-    ["socket", (path: string) => `socket: ${path}`],
-    ["readOnlySocket.path", (path: string) => `readOnlySocket: { path: ${path}, gid: 0 }`],
-    ["libvirt.sockets.1", (path: string) => `libvirt: { sockets: [/a, ${path}] }`],
-  ])("takes 107 bytes for %s and no more, however few characters they are", async (key, textOf) => {
-    const longest = `/${"ä".repeat(53)}`;
-
-    await load(textOf(longest));
-    expect(await problemsOf(textOf(`${longest}x`))).toEqual([
-      `${key}: must be at most 107 bytes, as the path of any socket`,
-    ]);
-  });
-
-  it("refuses a socket of the command line that is too long, too", async () => {
-    await expect(load("", { socket: `/${"x".repeat(107)}` })).rejects.toThrow(
-      "socket: must be at most 107 bytes",
-    );
-  });
-
   it("takes a system for one of one site only", async () => {
     expect(await problemsOf("sites: { east: [node1, node2], west: [node2] }")).toEqual([
       "sites: a system is of one site only",

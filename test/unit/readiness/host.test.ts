@@ -37,7 +37,7 @@ describe("the check of the configuration", () => {
 
     expect(short(wordsOf(checkedConfiguration(file).rows))).toEqual([
       expect.stringContaining("problem: monitorIntervalS: "),
-      expect.stringContaining('problem: (top): Unrecognized key: "nonsense"'),
+      expect.stringContaining('problem: (top): unknown key "nonsense"'),
     ]);
     expect(checkedConfiguration(file).config).toBeUndefined();
   });
