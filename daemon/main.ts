@@ -15,6 +15,7 @@ import { createLogger, logLevelOf } from "./logger.ts";
 import { PlatformByEnvironment } from "./platforms/by-environment.ts";
 import { kvmPlatform, kvmProblems } from "./platforms/kvm.ts";
 import { rhevEnvironment, rhevProblems } from "./platforms/rhev.ts";
+import { nameProcess } from "./process-name.ts";
 import { Service } from "./service.ts";
 import { engineLogSettings, fixedKeysChanged } from "./settings.ts";
 import { systemdOf } from "./systemd.ts";
@@ -60,6 +61,7 @@ async function withConfig(command: RunCommand): Promise<number> {
 }
 
 async function run(command: RunCommand, first: Config): Promise<number> {
+  nameProcess();
   const inForce = { config: first };
   const engineLog = new EngineLog({
     library: () => engineLogSettings(inForce.config).library,

@@ -87,9 +87,14 @@ export class EmulatorScan {
   }
 }
 
+/** What emulators are called, and what this agent's own programs are, this process among them. */
+const EMULATOR = /qemu|kvm/;
+const OWN = /^(?:vcs)?kvmguest/;
+
 /** The name of a program is kept apart from its memory. Source: proc(5), /proc/pid/comm. */
 async function refuseIfEmulator(pid: number): Promise<void> {
-  if (!/qemu|kvm/.test(await readOrNothing(`/proc/${pid}/comm`))) return;
+  const name = await readOrNothing(`/proc/${pid}/comm`);
+  if (!EMULATOR.test(name) || OWN.test(name)) return;
   throw new AgentError(
     "STILL_RUNNING",
     `process ${pid} is an emulator and cannot be looked into, its storage hangs: nothing proves that it is another guest's`,

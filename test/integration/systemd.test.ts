@@ -104,6 +104,12 @@ describe("the daemon under systemd", () => {
     expect(await monitor()).toBe(110);
   });
 
+  it("is called by its own name", async () => {
+    const { stdout } = await machine.exec("ps", ["-C", "vcskvmguestd", "-o", "pid="]);
+
+    expect(stdout.trim()).toBe(await machine.property(SERVICE, "MainPID"));
+  });
+
   it("is started by a shim that comes while it is away", async () => {
     await machine.systemctl("stop", SERVICE);
     expect(await machine.property(SERVICE, "ActiveState")).toBe("inactive");

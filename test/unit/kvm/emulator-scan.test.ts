@@ -49,21 +49,27 @@ function scanBeside(...stuck: readonly number[]): EmulatorScan {
 }
 
 describe("the scan for emulators, beside a process that cannot be looked into", () => {
-  it("proves nothing when that may be an emulator, now and at the next walk", async () => {
-    const scan = scanBeside(await processNamed("qemu-stuck"));
+  it.each(["qemu-stuck", "kvm"])(
+    "proves nothing when that may be an emulator, as %s may, now and at the next walk",
+    async (name) => {
+      const scan = scanBeside(await processNamed(name));
 
-    const looks = [await errorOf(scan.find({ name: "web1" })), await errorOf(scan.find({ name: "web1" }))];
+      const looks = [await errorOf(scan.find({ name: "web1" })), await errorOf(scan.find({ name: "web1" }))];
 
-    expect(looks).toMatchObject([{ code: "STILL_RUNNING" }, { code: "STILL_RUNNING" }]);
-  });
+      expect(looks).toMatchObject([{ code: "STILL_RUNNING" }, { code: "STILL_RUNNING" }]);
+    },
+  );
 
-  it("goes on when that is another program", async () => {
-    const uuid = randomUUID();
-    const pid = await emulator("web1", uuid);
-    const scan = scanBeside(await processNamed("backup-stuck"));
+  it.each(["backup-stuck", "vcskvmguestd", "kvmguestctl"])(
+    "goes on when that is another program, as %s is",
+    async (name) => {
+      const uuid = randomUUID();
+      const pid = await emulator("web1", uuid);
+      const scan = scanBeside(await processNamed(name));
 
-    expect((await scan.find({ uuid })).map((found) => found.pid)).toEqual([pid]);
-  });
+      expect((await scan.find({ uuid })).map((found) => found.pid)).toEqual([pid]);
+    },
+  );
 });
 
 describe("the scan for emulators", () => {
