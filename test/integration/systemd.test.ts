@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { errorOf } from "../support/error-of.ts";
 import { guestFiles } from "../support/lab/guest-files.ts";
 import { guestXml } from "../support/lab/guest-xml.ts";
 import { until } from "../support/lab/until.ts";
@@ -107,7 +108,8 @@ describe("the daemon under systemd", () => {
   it("is called by its own name", async () => {
     const { stdout } = await machine.exec("ps", ["-C", "vcskvmguestd", "-o", "pid="]);
 
-    expect(stdout.trim()).toBe(await machine.property(SERVICE, "MainPID"));
+    // a program that it is about to run is called so for a moment
+    expect(stdout.trim().split(/\s+/)).toContain(await machine.property(SERVICE, "MainPID"));
   });
 
   it("is started by a shim that comes while it is away", async () => {
@@ -144,6 +146,25 @@ describe("the daemon under systemd", () => {
       async () => (await machine.property(SERVICE, "ActiveState")) === "active",
     );
     expect(await machine.property(SERVICE, "MainPID")).toBe(pid);
+  });
+
+  it("refuses a reload with a configuration that cannot be used, says why, and goes on as it was", async () => {
+    const pid = await machine.property(SERVICE, "MainPID");
+    await machine.write("/etc/vcskvmguestd/config.yaml", `${CONFIGURATION}stopTimeoutS: soon\n`);
+
+    const refusal = await errorOf(machine.systemctl("reload", SERVICE));
+    await machine.write("/etc/vcskvmguestd/config.yaml", CONFIGURATION);
+
+    expect(String(refusal)).toContain("Job for vcskvmguestd.service failed");
+    const words = "vcskvmguestd: stopTimeoutS: must be a number";
+    const journal = await until("the journal says why", async () => {
+      const text = await machine.journal(SERVICE);
+      return text.includes(words) ? text : undefined;
+    });
+    expect(journal).not.toContain("configuration cannot be used");
+    expect(await machine.property(SERVICE, "ActiveState")).toBe("active");
+    expect(await machine.property(SERVICE, "MainPID")).toBe(pid);
+    await machine.systemctl("reload", SERVICE);
   });
 
   it("is not served twice", async () => {
