@@ -7,11 +7,13 @@ import { kvmReadiness } from "../platforms/kvm-readiness.ts";
 import { rhevReadiness } from "../platforms/rhev-readiness.ts";
 import { haresOptions, peerUris, systemName } from "../settings.ts";
 import type { CheckRequest } from "./check-request.ts";
+import { clockCheck } from "./clock.ts";
 import { checkedConfiguration } from "./configuration.ts";
 import { daemonCheck, socketCheck, stateDirectoryCheck } from "./daemon-checks.ts";
 import { engineCheck, shimCheck, typeCheck } from "./engine-checks.ts";
 import { knownResources } from "./resources.ts";
 import { runChecks } from "./run-checks.ts";
+import { timeoutsCheck, typeTimeouts } from "./timeouts.ts";
 import { shutdownTimeCheck, unitOrderCheck } from "./units.ts";
 
 /** Where Linux distributions have what is asked. The shim looks for nothing elsewhere (ipc/entry-point). */
@@ -93,8 +95,10 @@ function hostChecks(
     shimCheck(CLIENTS),
     engineCheck(hares, [...peerUris(config).keys()]),
     typeCheck(hares),
+    timeoutsCheck(hares, resources),
     unitOrderCheck(SYSTEMD),
-    shutdownTimeCheck(SYSTEMD, resources),
+    shutdownTimeCheck(SYSTEMD, resources, (signal) => typeTimeouts(hares, signal)),
+    clockCheck("timedatectl"),
   ];
 }
 

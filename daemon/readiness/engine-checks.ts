@@ -64,14 +64,25 @@ function membershipRow(
   return row.ok(`this host is system ${system} (${own}) of ${known}`);
 }
 
+/**
+ * Reads an attribute of the type KVMGuest.
+ *
+ * @throws {AgentError} REFUSED, PLATFORM_DOWN, as the engine's command
+ */
+export async function typeValue(
+  { command, timeoutMs }: HaresOptions,
+  attribute: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const hatype = { command: join(dirname(command), "hatype"), timeoutMs };
+  return (await runEngineCommand(hatype, ["-value", "KVMGuest", attribute], signal)).trim();
+}
+
 /** Does the resource type run this agent's entry points? */
 export function typeCheck(hares: HaresOptions): Check {
   const about = "type KVMGuest";
   const row = rowsOf("type", about);
-  const valueOf = async (attribute: string, signal: AbortSignal) => {
-    const command = { command: join(dirname(hares.command), "hatype"), timeoutMs: hares.timeoutMs };
-    return (await runEngineCommand(command, ["-value", "KVMGuest", attribute], signal)).trim();
-  };
+  const valueOf = (attribute: string, signal: AbortSignal) => typeValue(hares, attribute, signal);
   return {
     name: "type",
     about,

@@ -8,6 +8,7 @@ import {
   rowsOf,
 } from "../../src/readiness.ts";
 import { runEngineCommand } from "../hares.ts";
+import type { TypeTimeouts } from "./timeouts.ts";
 
 const UNIT = "vcskvmguestd.service";
 
@@ -77,8 +78,16 @@ function orderRows(row: RowMaker, unit: Properties): readonly CheckRow[] {
   return rows;
 }
 
-/** Does systemd leave the engine the time that its guests may take to stop when the host is shut down? */
-export function shutdownTimeCheck(systemd: Systemd, resources: readonly CheckedResource[]): Check {
+/**
+ * Does systemd leave the engine the time that its guests may take to stop when the host is shut down?
+ *
+ * @param timeouts reads the type's; where it fails, they are left out
+ */
+export function shutdownTimeCheck(
+  systemd: Systemd,
+  resources: readonly CheckedResource[],
+  timeouts: (signal: AbortSignal) => Promise<TypeTimeouts>,
+): Check {
   const row = rowsOf("shutdown time", "vcs.service");
   return {
     name: "shutdown time",
@@ -94,7 +103,16 @@ export function shutdownTimeCheck(systemd: Systemd, resources: readonly CheckedR
       const limitS = secondsIn(limit);
       if (limitS === undefined)
         return [row.notChecked(`systemd's words for its limit are not understood: ${limit}`)];
-      if (limitS >= needS) return [row.ok(`${words}; systemd gives ${limit}`)];
+      if (limitS >= needS) {
+        const patienceS = await patienceSeconds(timeouts, signal);
+        if (!(patienceS > limitS)) return [row.ok(`${words}; systemd gives ${limit}`)];
+        return [
+          row.warning(
+            `${words}, and systemd gives ${limit}; but where storage hangs, the engine waits up to ${patienceS} s for one guest alone (OfflineTimeout, CleanTimeout)`,
+            `systemctl edit vcs.service: [Service] TimeoutStopSec=${patienceS}, or shorter timeouts of the type`,
+          ),
+        ];
+      }
       return [
         row.problem(
           `${words}, but systemd kills the engine after ${limit}, and then libvirt and the guests go down with the host`,
@@ -103,6 +121,19 @@ export function shutdownTimeCheck(systemd: Systemd, resources: readonly CheckedR
       ];
     },
   };
+}
+
+/** The longest that the engine waits for one guest, to its entry points' limits; NaN where it does not tell them. */
+async function patienceSeconds(
+  timeouts: (signal: AbortSignal) => Promise<TypeTimeouts>,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    const { offlineS, cleanS } = await timeouts(signal);
+    return offlineS + cleanS + ENGINE_S;
+  } catch {
+    return Number.NaN; // the check of the type says why
+  }
 }
 
 /** The longest that all guests together may take: each its DelayAfterGuestOffline, so many of them at a time. */

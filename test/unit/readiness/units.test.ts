@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TypeTimeouts } from "../../../daemon/readiness/timeouts.ts";
 import {
   secondsIn,
   shutdownTimeCheck,
@@ -73,9 +74,12 @@ describe("the check of the unit's order", () => {
   });
 });
 
-const saidOfTime = async (limit: string) => {
+const long = () => Promise.resolve({ offlineS: 300, cleanS: 60 });
+const short = () => Promise.resolve({ offlineS: 130, cleanS: 60 });
+
+const saidOfTime = async (limit: string, timeouts: () => Promise<TypeTimeouts> = short) => {
   const places = await systemd(["LoadState=loaded", `TimeoutStopUSec=${limit}`]);
-  return wordsOf(await shutdownTimeCheck(places, guests(60, 120)).look(never));
+  return wordsOf(await shutdownTimeCheck(places, guests(60, 120), timeouts).look(never));
 };
 
 describe("the check of the time for a shutdown", () => {
@@ -91,9 +95,21 @@ describe("the check of the time for a shutdown", () => {
     ]);
   });
 
+  it("warns where the engine waits longer for one guest that hangs, as far as it tells", async () => {
+    expect(await saidOfTime("5min", long)).toEqual([
+      "warning: 2 guests, 10 at a time, may take 150 s to stop, and systemd gives 5min; but where storage hangs, the engine waits up to 390 s for one guest alone (OfflineTimeout, CleanTimeout)",
+    ]);
+    expect(await saidOfTime("6min 30s", long)).toEqual([
+      "ok: 2 guests, 10 at a time, may take 150 s to stop; systemd gives 6min 30s",
+    ]);
+    expect(await saidOfTime("5min", () => Promise.reject(new Error("no engine")))).toEqual([
+      "ok: 2 guests, 10 at a time, may take 150 s to stop; systemd gives 5min",
+    ]);
+  });
+
   it("checks nothing where systemd does not run the engine", async () => {
     expect(
-      wordsOf(await shutdownTimeCheck(await systemd(["LoadState=not-found"]), guests(60)).look(never)),
+      wordsOf(await shutdownTimeCheck(await systemd(["LoadState=not-found"]), guests(60), short).look(never)),
     ).toEqual(["not checked: systemd knows no vcs.service on this host"]);
   });
 
