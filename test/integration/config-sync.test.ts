@@ -22,7 +22,7 @@ beforeAll(async () => {
   files = await attentiveFiles(host.libvirtd, await guestFiles());
   syncDir = join(host.folder, "sync");
   await mkdir(syncDir);
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

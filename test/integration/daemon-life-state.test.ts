@@ -31,7 +31,7 @@ describe("the daemon's state directory", () => {
     await configure(host, { stateDirectory });
     const from = host.daemon.lines.length;
     const mount = `${mounting} && shift && exec "$@"`;
-    await host.daemon.start({
+    await host.startDaemon({
       wrapper: ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, stateDirectory, "-"],
     });
     return from;
@@ -64,7 +64,7 @@ describe("the daemon's state directory", () => {
 
   it("may become read-only with registrations in it: they are known, and close says what it could not do", async () => {
     await configure(host);
-    await host.daemon.start();
+    await host.startDaemon();
     expect(await monitorCode(host, web1)).toBe(ONLINE_100);
     await until("it is on disk", async () => (await registrations()).includes("r1.json"));
     await host.daemon.stop();
@@ -107,7 +107,7 @@ describe("the daemon's state directory", () => {
 
   it("sets aside a registration that it cannot understand, and keeps the others", async () => {
     await configure(host);
-    await host.daemon.start();
+    await host.startDaemon();
     await runEntryPoint(host, "open", web1);
     await runEntryPoint(host, "open", { ...web1, resource: "r2" });
     await host.daemon.kill();
@@ -118,7 +118,7 @@ describe("the daemon's state directory", () => {
     await writeFile(file("r5.json.0.tmp"), "half");
 
     const from = host.daemon.lines.length;
-    await host.daemon.start();
+    await host.startDaemon();
 
     expect([...(await resourcesOf(host.socket)).keys()]).toEqual(["r1"]);
     const asides = (await registrations()).filter((name) => name !== "r1.json").toSorted();

@@ -56,7 +56,7 @@ describe("the daemon comes and goes while guests run", () => {
     await until("it is on disk", async () => (await readFile(file, "utf8")).includes('"lastAnswer"'));
 
     await host.daemon.kill();
-    await host.daemon.start();
+    await host.startDaemon();
 
     const resources = await resourcesOf(host.socket);
     expect([...resources.keys()].toSorted((one, other) => one.localeCompare(other))).toEqual(

@@ -19,7 +19,7 @@ describe("the share of the guests' definitions is dead", () => {
     host = await makeHost();
     files = await attentiveFiles(host.libvirtd, await guestFiles());
     share = await deadShare();
-    await host.daemon.start();
+    await host.startDaemon();
   });
 
   afterAll(() => host.stop());
@@ -70,7 +70,7 @@ describe("the share of the guests' definitions is dead", () => {
       const configuration = await readFile(host.configFile, "utf8");
       const dead = `stateDirectory: ${join(disk.folder, "state")}`;
       await writeFile(host.configFile, configuration.replace(/^stateDirectory: .*$/m, dead));
-      await host.daemon.start();
+      await host.startDaemon();
       const well = await knownGuest(host, files, "on-disk");
       const others = ["a", "b", "c", "d", "e"].map((name) => openedResource(host, name));
       for (const other of await Promise.all(others)) expect(await other.monitor()).toBe(MONITOR.offline);

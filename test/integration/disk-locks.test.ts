@@ -24,7 +24,7 @@ beforeAll(async () => {
   await mkdir(lockspace);
   host = await makeHost("", undefined, { lockspace });
   other = await startLibvirtd({ lockspace });
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(async () => {

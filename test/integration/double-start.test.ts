@@ -45,7 +45,7 @@ beforeAll(async () => {
   });
   host = cluster.on("node1");
   [node2, node3] = [cluster.on("node2").libvirtd, cluster.on("node3").libvirtd];
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(async () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   files = await guestFiles();
   syncDir = join(host.folder, "sync");
   await mkdir(syncDir);
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

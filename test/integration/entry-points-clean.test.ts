@@ -23,7 +23,7 @@ beforeAll(async () => {
   host = await makeHost();
   deaf = await guestFiles();
   files = await attentiveFiles(host.libvirtd, deaf);
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

@@ -25,7 +25,7 @@ let files: GuestFiles;
 beforeAll(async () => {
   host = await makeHost();
   files = await guestFiles();
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

@@ -20,7 +20,7 @@ let files: GuestFiles;
 beforeAll(async () => {
   host = await makeHost();
   files = await attentiveFiles(host.libvirtd, await guestFiles());
-  await host.daemon.start();
+  await host.startDaemon();
   for (const name of ["web1", "mail1", "left1"]) {
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, name, files));
   }
@@ -140,7 +140,7 @@ describe("open and close", () => {
 
     expect(await resource.monitor()).toBe(MONITOR.online);
 
-    expect(await registrations()).toContain("unopened.json");
+    await expect.poll(registrations, SOON).toContain("unopened.json"); // a monitor does not wait for the disk
   });
 
   it("end the watch: a guest that dies after its close is no news", async () => {

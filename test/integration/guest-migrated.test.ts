@@ -63,7 +63,7 @@ describe("the action guestmigrated, called by hand", () => {
     await migrateGuest("proved", here, there);
     await one.libvirtd.restart();
     expect(await domainState(one.libvirtd, "proved")).toBe("shut off (unknown)");
-    await one.daemon.start();
+    await one.startDaemon();
     expect(await resource.monitor()).toBe(MONITOR.offline);
 
     await two.libvirtd.kill();
@@ -78,7 +78,7 @@ describe("the action guestmigrated, called by hand", () => {
     expect((await guestMigrated()).exitCode).toBe(0);
 
     await one.daemon.kill();
-    await one.daemon.start();
+    await one.startDaemon();
     expect(await resource.monitor()).toBe(MONITOR.intentional);
     expect(resource.lastMonitor?.["reason"]).toContain("it left for node2, recorded at");
 

@@ -69,7 +69,7 @@ describe("libvirtd refuses", () => {
   it("is used where it asks for polkit, which lets root pass (scenario 42)", async () => {
     const host = await hostWith(['auth_unix_rw = "polkit"']);
     await runSectorGuests(host.libvirtd, ["web1"]);
-    await host.daemon.start();
+    await host.startDaemon();
 
     expect(await monitorCode(host, web1)).toBe(ONLINE_100);
   });
@@ -93,7 +93,7 @@ describe("libvirtd refuses", () => {
     const modular = join(host.folder, "virtqemud-sock");
     await configure(host, { sockets: [modular, host.libvirtd.socket] });
     await runSectorGuests(host.libvirtd, ["web1"]);
-    await host.daemon.start();
+    await host.startDaemon();
     expect(await monitorCode(host, web1)).toBe(ONLINE_100);
 
     await configure(host, { sockets: [modular] });
@@ -114,7 +114,7 @@ describe("libvirtd refuses", () => {
     const proxy = await proxyOf(host);
     await configure(host, { sockets: [proxy.path] });
     await runSectorGuests(host.libvirtd, ["web1"]);
-    await host.daemon.start();
+    await host.startDaemon();
     expect(await monitorCode(host, web1)).toBe(ONLINE_100);
     const connections = proxy.connections;
 

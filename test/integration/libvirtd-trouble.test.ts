@@ -75,11 +75,12 @@ describe("libvirtd goes away under many guests", () => {
     await libvirtd.kill();
     const pid = await killEmulator(libvirtd, QUIET);
     await libvirtd.restart();
-    const up = performance.now();
-    const clean = await engine.waitFor(is("clean", { reason: 4 }), 30_000, from);
+    await host.connected(); // the pauses between attempts grow while there is no libvirtd
+    const connected = performance.now();
+    const clean = await engine.waitFor(is("clean", { reason: 4 }), 60_000, from);
 
     expect(clean.resource).toBe("r-quiet");
-    expect(clean.at - up).toBeLessThan(10_000);
+    expect(clean.at - connected).toBeLessThan(10_000);
     expect(since(from, "probe requested").map((entry) => entry.resource)).toContain("r-quiet");
     await until("the engine starts it again", async () => (await emulatorPid(libvirtd, QUIET)) !== pid);
     await until("the engine sees it", () => engine.confidence("r-quiet") === 100);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   cluster = new ClusterStates();
   const files = await guestFiles();
   await defineGuest(host.libvirtd, { name: "web1", files, tick: true, ...guestPaths(host.libvirtd, "web1") });
-  await host.daemon.start();
+  await host.startDaemon();
   await host.startEngine(RESOURCE, { cluster });
   await host.engine.probed();
 });
@@ -72,7 +72,7 @@ describe("a guest that was saved by an administrator", () => {
     const ticks = await countOf("TICK");
     await host.daemon.stop();
     await host.libvirtd.restart();
-    await host.daemon.start();
+    await host.startDaemon();
     expect(await domainState(host.libvirtd, "web1")).toBe("shut off (unknown)");
     expect(await host.engine.probe("vm1")).toBe("OFFLINE");
 

@@ -35,7 +35,7 @@ beforeAll(async () => {
     const more = ON_SMALL_DISKS.includes(name) ? { ownDisk: await diskOnFullStorage(name) } : {};
     await defineGuest(host.libvirtd, attentiveOptions(host.libvirtd, name, files, more));
   }
-  await host.daemon.start();
+  await host.startDaemon();
   await host.startEngine(
     GUESTS.map(
       (name) => `KVMGuest ${name} ( GuestName = ${name}\n DelayAfterGuestOffline = 3\n ${QUIET} )`,

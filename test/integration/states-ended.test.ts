@@ -21,7 +21,7 @@ let files: GuestFiles;
 beforeAll(async () => {
   host = await makeHost();
   files = await attentiveFiles(host.libvirtd, await guestFiles());
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

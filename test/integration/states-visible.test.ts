@@ -24,7 +24,7 @@ let files: GuestFiles;
 beforeAll(async () => {
   host = await makeHost(POLICY);
   files = await attentiveFiles(host.libvirtd, await guestFiles());
-  await host.daemon.start();
+  await host.startDaemon();
 });
 
 afterAll(() => host.stop());

@@ -12,7 +12,7 @@ export async function makeKvmSite(): Promise<GuestSite> {
   const { libvirtd } = host;
   const deaf = await guestFiles();
   const obedient = await attentiveFiles(libvirtd, deaf);
-  await host.daemon.start();
+  await host.startDaemon();
 
   const define = (name: string, { isDeaf = false }: SiteGuest) =>
     defineGuest(

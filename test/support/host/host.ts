@@ -3,10 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EngineOptions, type EngineStandIn, startEngine } from "../engine/engine.ts";
+import { ask } from "../ipc/http-client.ts";
 import { type LibvirtdOptions, type PrivateLibvirtd, startLibvirtd } from "../lab/libvirtd.ts";
+import { until } from "../lab/until.ts";
 import { repositoryFile } from "../repository.ts";
 import { makeAgentDirectory } from "./agent-directory.ts";
-import { DaemonProcess, type LogLine } from "./daemon-process.ts";
+import { DaemonProcess, type LogLine, type StartOptions } from "./daemon-process.ts";
 
 /** The name of the system that tests run as. */
 export const SYSTEM = "node1";
@@ -92,6 +94,23 @@ ${more}
   }
 
   /**
+   * Starts the daemon and waits until it is connected to libvirt, which must be there: a daemon serves at once, and for two
+   * seconds a monitor waits for that by itself.
+   */
+  async startDaemon(options: StartOptions = {}): Promise<void> {
+    await this.daemon.start(options);
+    await this.connected();
+  }
+
+  /** Waits until the daemon is connected to libvirt. */
+  async connected(): Promise<void> {
+    await until("the daemon is connected to libvirt", async () => {
+      const health: unknown = JSON.parse((await ask(this.socket, "GET", "/healthz")).body);
+      return isHealth(health) && health.libvirt === "connected";
+    });
+  }
+
+  /**
    * Starts the engine's stand-in with resources of the shipped type.
    *
    * @param resources the body of the group in main.cf
@@ -154,4 +173,8 @@ export async function makeHost(
   const host = new Host(folder, libvirtd, onLine);
   await host.install(configuration);
   return host;
+}
+
+function isHealth(value: unknown): value is { readonly libvirt: unknown } {
+  return typeof value === "object" && value !== null && "libvirt" in value;
 }
