@@ -19,8 +19,12 @@ interface Candidate {
   readonly args: readonly string[] | undefined;
 }
 
-/** A command line is memory of its process: where that waits for dead storage with its memory locked, so does a reader. */
-const LOOK_MS = 1000;
+/**
+ * A command line is memory of its process: where that waits for dead storage with its memory locked, so does a reader. The
+ * time is counted in steps, each of which a file thread has served: where this process itself, the machine or its disk
+ * stood still, all of it was one step, and no emulator is at fault.
+ */
+const LOOK = { steps: 10, stepMs: 100 } as const;
 
 /**
  * Finds emulators by walks through all of /proc, hundreds of files each. When the engine opens all its resources
@@ -82,8 +86,15 @@ export class EmulatorScan {
     this.#looking.add(pid);
     const looked = this.#argumentsOf(pid).finally(() => this.#looking.delete(pid));
     const over = new AbortController();
-    const late = pause(LOOK_MS, over.signal).then(() => undefined);
-    return Promise.race([looked, late]).finally(() => over.abort());
+    return Promise.race([looked, timeIsOver(over.signal)]).finally(() => over.abort());
+  }
+}
+
+async function timeIsOver(signal: AbortSignal): Promise<undefined> {
+  for (let step = 0; step < LOOK.steps; step++) {
+    await pause(LOOK.stepMs, signal);
+    if (signal.aborted) return; // the process has been looked into
+    await readOrNothing("/proc/self/comm");
   }
 }
 

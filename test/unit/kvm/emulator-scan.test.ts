@@ -48,6 +48,11 @@ function scanBeside(...stuck: readonly number[]): EmulatorScan {
   return new EmulatorScan((pid) => (stuck.includes(pid) ? new Promise(() => {}) : liveArguments(pid)));
 }
 
+/** As a process that gets no processor time. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 describe("the scan for emulators, beside a process that cannot be looked into", () => {
   it.each(["qemu-stuck", "kvm"])(
     "proves nothing when that may be an emulator, as %s may, now and at the next walk",
@@ -59,6 +64,19 @@ describe("the scan for emulators, beside a process that cannot be looked into", 
       expect(looks).toMatchObject([{ code: "STILL_RUNNING" }, { code: "STILL_RUNNING" }]);
     },
   );
+
+  it("takes none for one of those when it was this process that stood still", async () => {
+    const uuid = randomUUID();
+    const pid = await emulator("web1", uuid);
+    const stuck = await processNamed("qemu-slow");
+    const scan = new EmulatorScan(async (looked) => {
+      await Promise.resolve(); // its time has begun
+      if (looked === stuck) standStill(1500);
+      return liveArguments(looked);
+    });
+
+    expect((await scan.find({ uuid })).map((found) => found.pid)).toEqual([pid]);
+  });
 
   it.each(["backup-stuck", "vcskvmguestd", "kvmguestctl"])(
     "goes on when that is another program, as %s is",
