@@ -1,3 +1,4 @@
+import { getEventListeners, setMaxListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
 import { UNWATCHED } from "../../../src/beat.ts";
@@ -8,6 +9,7 @@ import { RecordingLog } from "../../support/fakes/recording-log.ts";
 import { hostFacts, vmFacts } from "../../support/rhev-facts.ts";
 
 const never = new AbortController().signal;
+setMaxListeners(0, never); // many ask at once here, each in the product with a signal of its own
 const DOWN = new AgentError("PLATFORM_DOWN", "told to fail");
 
 let engine: FakeRhevm;
@@ -145,8 +147,11 @@ describe("a reading of the poller", () => {
     const names = Array.from({ length: 50 }, (_, at) => `web${at}`);
     for (const name of names) poller.follow(name);
 
-    const snapshots = await Promise.all(names.map((name) => poller.snapshot(name, never)));
+    const asking = Promise.all(names.map((name) => poller.snapshot(name, never)));
+    expect(getEventListeners(never, "abort")).toHaveLength(50);
+    const snapshots = await asking;
 
+    expect(getEventListeners(never, "abort")).toEqual([]);
     expect(engine.asked).toEqual([names]);
     expect(new Set(snapshots).size).toBe(1);
   });
