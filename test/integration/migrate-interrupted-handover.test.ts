@@ -129,7 +129,8 @@ describe("a migration that is interrupted at the hand-over", () => {
     two.libvirtd.thaw();
     await ended;
     expect(await trial.emulators()).toEqual(["node1", "node2"]);
-    expect(trial.reason("node1")).toContain("it runs on BOTH hosts, end one of the two by force at once");
+    const both = "it runs on BOTH hosts, end one of the two by force at once";
+    await until("both are read", () => trial.reason("node1").includes(both));
     expect(trial.reason("node1")).toMatch(COMMANDS);
     expect(one.engine.state("twice")).toBe("ONLINE|STATE UNKNOWN");
     await one.libvirtd.virsh("destroy", "twice");

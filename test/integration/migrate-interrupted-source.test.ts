@@ -13,20 +13,23 @@ const NOWHERE = { emulators: [], states: ["OFFLINE", "OFFLINE"], bothOnline: 0 }
 /** The daemon aborts 14 s after the begin, and has 4 s for the end. */
 const LATE = "MigrateTimeout = 20";
 
+/** An engine that no longer waits for the end of a migration takes that of the guest for a fault. */
+const WAITS = "MigrateWaitLimit = 20";
+
 let trials: Trials;
 let trial: Trial;
 
 beforeAll(async () => {
   trials = await makeTrials({
     aborted: "",
-    "source-killed": "",
+    "source-killed": WAITS,
     "libvirtd-killed": "",
     "daemon-killed": "",
     "shim-killed": "",
     late: LATE,
     "late-alone": LATE,
-    cleaned: "",
-    "powered-off": "",
+    cleaned: WAITS,
+    "powered-off": WAITS,
   });
 });
 
