@@ -24,7 +24,7 @@ describe("the follower beside an engine that is in trouble", () => {
   beforeAll(async () => {
     host = await makeHost();
     hares = await recordingHares(host.folder);
-    await configure(host, { hares: hares.command, haresTimeoutS: 2, more: ["monitorIntervalS: 1"] });
+    await configure(host, { hares: hares.command, haresTimeoutS: 10, more: ["monitorIntervalS: 1"] });
     await runSectorGuests(host.libvirtd, RUNNING);
     await host.daemon.start();
     for (const name of RUNNING) await tell(name, ONLINE_100);
@@ -58,10 +58,12 @@ describe("the follower beside an engine that is in trouble", () => {
 
     await suspend("deaf", "refused");
     await Promise.all([asked("deaf", 1), asked("refused", 1)]);
-    expect(performance.now() - since).toBeLessThan(3000);
+    const first = performance.now();
     await hares.behave("exit 0");
     await Promise.all([asked("deaf", 2), asked("refused", 2)]);
-    expect(performance.now() - since).toBeGreaterThan(4500); // not with each look, once a second
+    const second = performance.now();
+    expect(second - since).toBeGreaterThan(4500); // not with each look, once a second
+    expect(first - since).toBeLessThan(second - first);
     await daemon.waitForLine("engine answers again", { resource: "r-refused" });
     expect(daemon.said(CANNOT, { resource: "r-refused" })).toHaveLength(1);
     expect(daemon.said(CANNOT, { resource: "r-refused" })[0]?.["reason"]).toContain("V-16-1-10600");
@@ -85,7 +87,7 @@ describe("the follower beside an engine that is in trouble", () => {
       runEntryPoint(host, "clean", of("free")),
       runEntryPoint(host, "monitor", of("hung")),
     ]);
-    for (const { ms } of ends) expect(ms).toBeLessThan(2000);
+    expect(await processesWith("98765")).toHaveLength(1); // none of them waited for it
     expect(ends.map(({ exitCode }) => exitCode)).toEqual([ONLINE_100, 0, INTENTIONAL_OFFLINE]);
     await resume("hung");
     await suspend("hung");

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { is } from "../support/engine/engine-log.ts";
-import { HEARTBEAT, QUICK_HEARTBEAT } from "../support/host/agent-guest.ts";
+import { agentGuest, HEARTBEAT, QUICK_HEARTBEAT } from "../support/host/agent-guest.ts";
 import { type Cluster, makeCluster } from "../support/host/cluster.ts";
-import { defineGuest, domainState, waitForMarker } from "../support/lab/guest.ts";
+import { domainState, guestPaths, startGuest, typeOnConsole, waitForMarker } from "../support/lab/guest.ts";
 import { guestFiles } from "../support/lab/guest-files.ts";
 import { until } from "../support/lab/until.ts";
 
@@ -21,22 +20,22 @@ let cluster: Cluster;
 beforeAll(async () => {
   const files = await guestFiles();
   cluster = await makeCluster(SYSTEMS, { configuration: () => CONFIGURATION });
-  const serialLog = join(cluster.lab.folder, "web1.serial");
-  const { libvirtd } = cluster.on("node1");
-  await defineGuest(libvirtd, { name: "web1", files, agent: true, serialLog });
-  await libvirtd.virsh("start", "web1");
-  await waitForMarker(serialLog, "READY");
+  const host = cluster.on("node1");
+  await startGuest(host.libvirtd, agentGuest(host, files, "web1"));
+  await waitForMarker(guestPaths(host.libvirtd, "web1").serialLog, "READY");
   await cluster.start(`KVMGuest vm1 ( GuestName = web1 MonitorInterval = 10 OfflineMonitorInterval = 10
     CEInfo = { Enabled = 1, CESystem = web1, FaultOnHBLoss = 1 } )`);
 });
 
 afterAll(() => cluster.stop());
 
-/** Has the guest's agent run something inside the guest. */
-function execute(script: string): Promise<string> {
-  const args = { path: "/bin/sh", arg: ["-c", script] };
-  const command = JSON.stringify({ execute: "guest-exec", arguments: args });
-  return cluster.on("node1").libvirtd.virsh("qemu-agent-command", "web1", command);
+/** Stops the guest's agent once the guest's memory is on its way. */
+async function stopAgentOnTheWay(): Promise<void> {
+  const { libvirtd } = cluster.on("node1");
+  await until("web1 is on its way", async () =>
+    /^Data processed:\s+[1-9]/m.test(await libvirtd.virsh("domjobinfo", "web1")),
+  );
+  await typeOnConsole(libvirtd.outsidePath(guestPaths(libvirtd, "web1").consolePath), "agent-stop");
 }
 
 it("is no loss of a heartbeat that an agent is silent while its guest migrates, on neither side", async () => {
@@ -44,9 +43,9 @@ it("is no loss of a heartbeat that an agent is silent while its guest migrates, 
   await source.daemon.waitForLine(HEARTBEAT.armed, { guest: "web1" });
   const from = source.daemon.lines.length;
 
-  await execute("sleep 2; kill -STOP $(cat /run/agent/pid)");
   const options = ["--live", "--p2p", "--persistent", "--bandwidth", MIB_PER_S];
-  await source.libvirtd.virsh("migrate", ...options, "web1", "qemu+tcp://node2/system");
+  const migration = source.libvirtd.virsh("migrate", ...options, "web1", "qemu+tcp://node2/system");
+  await Promise.all([migration, stopAgentOnTheWay()]);
 
   expect(await domainState(target.libvirtd, "web1")).toBe("running (migrated)");
   await source.daemon.waitForLine(HEARTBEAT.disarmed, { guest: "web1", because: "disturbed" }, { from });

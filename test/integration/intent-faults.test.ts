@@ -19,6 +19,9 @@ const SOON = { timeout: 60_000 };
 /** The engine's own monitors are an hour away: whatever it learns, the daemon told it. */
 const QUIET = "DelayAfterGuestOnline = 0\n MonitorInterval = 3600\n OfflineMonitorInterval = 3600";
 
+/** Events alone can show the daemon anything: its own look at all guests is minutes away. */
+const SELDOM = "monitorIntervalS: 300";
+
 /** Opens a pipe, and reads it when told to by a file beside it. */
 const SLOW_READER = 'exec 3<"$1"; until [ -e "$1.go" ]; do sleep 0.1; done; cat <&3 >/dev/null';
 
@@ -28,13 +31,13 @@ const GUESTS = `powered termed destroyed killed panicked
 let host: Host;
 
 beforeAll(async () => {
-  host = await makeHost();
+  host = await makeHost(SELDOM);
   const { libvirtd } = host;
   const files = await attentiveFiles(libvirtd, await guestFiles());
   for (const name of GUESTS) {
     await defineGuest(libvirtd, attentiveOptions(libvirtd, name, files, { pm: true, panicDevice: true }));
   }
-  await host.daemon.start();
+  await host.startDaemon();
   await host.startEngine(
     GUESTS.map((name) => `KVMGuest ${name} ( GuestName = ${name}\n ${QUIET} )`).join("\n"),
   );
@@ -75,12 +78,10 @@ describe("an end that nobody wished", () => {
   ] as const)("is a fault that the engine learns at once: %s", async (_what, name, end) => {
     const from = await online(name);
 
-    const endedAt = performance.now();
     await end();
     const cleaned = await host.engine.waitFor(is("clean", { reason: 4 }), 60_000, from);
 
     expect(cleaned.resource).toBe(name);
-    expect(cleaned.at - endedAt).toBeLessThan(5000);
     await expect.poll(() => host.engine.state(name), SOON).toContain("FAULTED");
   });
 });
@@ -108,7 +109,7 @@ describe("an end or a pause that somebody wished", () => {
   });
 
   it("is no fault where a power-off from inside is configured as a wish (scenario 79)", async () => {
-    await host.configure("kvm: { guestPowerOff: intentional }");
+    await host.configure(`${SELDOM}\nkvm: { guestPowerOff: intentional }`);
     host.daemon.signal("SIGHUP");
     await host.daemon.waitForLine("configuration reloaded");
     const from = await online("wished");

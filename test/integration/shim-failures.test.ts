@@ -174,10 +174,8 @@ describe("the shim's deadline", () => {
     await serve(answer);
     const scripts = ["monitor", "clean", "online", "actions/DevScan"];
 
-    const runs = SHELLS.flatMap(([, shell]) =>
-      scripts.map((script) => agent.run(shell, script, ["vmres", "AEPTimeout", "1", "8"])),
-    );
-    const results = await Promise.all(runs);
+    const runs = SHELLS.flatMap(([, shell]) => scripts.map((script) => ({ shell, script })));
+    const results = await agent.runInTurn(runs, ["vmres", "AEPTimeout", "1", "8"]);
 
     expect(results.map(({ exitCode }) => exitCode)).toEqual(SHELLS.flatMap(() => [99, 1, 0, 1]));
     for (const { ms } of results) {

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { until } from "../lab/until.ts";
 import { repositoryFile } from "../repository.ts";
+import { clientsAt } from "./processes.ts";
 
 /**
  * The shells that are /bin/sh somewhere, and so run the shim, as command lines; with perl, and where there is none. What went
@@ -46,11 +48,13 @@ export interface ShimResult {
 /** An AgentDirectory with the shim under all its names, and the settings that its runs get. */
 export class AgentDirectory {
   readonly #folder: string;
+  readonly #socket: string;
   readonly logFile: string;
   readonly #environment: NodeJS.ProcessEnv;
 
   private constructor(folder: string, socket: string) {
     this.#folder = join(folder, "KVMGuest");
+    this.#socket = socket;
     this.logFile = join(folder, "log", "shim.log");
     this.#environment = {
       VCSKVMGUESTD_SOCKET: socket,
@@ -100,6 +104,26 @@ export class AgentDirectory {
     environment: NodeJS.ProcessEnv = {},
   ): Promise<ShimResult> {
     return this.start(shell, script, args, environment).result;
+  }
+
+  /**
+   * Runs scripts side by side, each begun when the one before asks at the socket: many that start at once would keep each
+   * other from the processor, and their time would say nothing.
+   */
+  async runInTurn(
+    scripts: readonly { readonly shell: readonly string[]; readonly script: string }[],
+    args: readonly string[],
+  ): Promise<ShimResult[]> {
+    const results: Promise<ShimResult>[] = [];
+    for (const { shell, script } of scripts) {
+      const { child, result } = this.start(shell, script, args);
+      results.push(result);
+      const isAsking = async () =>
+        child.exitCode !== null ||
+        (await clientsAt(this.#socket)).some(({ shimPid }) => shimPid === child.pid);
+      await until(`${script} asks`, isAsking);
+    }
+    return Promise.all(results);
   }
 
   /** What the shims logged so far. */

@@ -183,7 +183,7 @@ describe("the engine's log", () => {
     const since = performance.now();
     await engineLog.end(100);
 
-    expect(performance.now() - since).toBeLessThan(10_000);
+    expect(performance.now() - since).toBeLessThan(60_000);
     expect(report.entries).toEqual([]);
   });
 
