@@ -19,7 +19,7 @@ beforeAll(async () => {
   }
   await cluster.on("node1").libvirtd.virsh("start", "web1");
   await cluster.start(
-    "KVMGuest vm1 ( GuestName = web1 DelayAfterGuestOnline = 1 MonitorInterval = 2 OfflineMonitorInterval = 2 RestartLimit = 5 )",
+    "KVMGuest vm1 ( GuestName = web1 DelayAfterGuestOnline = 1 MonitorInterval = 3600 OfflineMonitorInterval = 2 RestartLimit = 5 )",
   );
 });
 
@@ -48,14 +48,15 @@ describe("a cluster on hosts of a lab", () => {
   });
 
   it("has daemons that can be frozen, stopped and started", async () => {
-    const { daemon, engine } = cluster.on("node1");
+    const host = cluster.on("node1");
+    const { daemon, engine } = host;
     const first = daemon.pid;
 
     await daemon.freeze();
     daemon.signal("SIGCONT");
     expect(await daemon.stop()).toBe(0);
     expect(existsSync(`/proc/${first}`)).toBe(false);
-    await daemon.start();
+    await host.startDaemon();
 
     expect(daemon.pid).not.toBe(first);
     expect(await engine.probe("vm1")).toBe("ONLINE");

@@ -30,7 +30,7 @@ describe("the metrics of a host", () => {
   let host: Host;
 
   beforeAll(async () => {
-    host = await makeHost(`metrics: { listen: "${address.host}:${address.port}" }`);
+    host = await makeHost(`metrics: { listen: "${address.host}:${address.port}" }\nmonitorIntervalS: 300`);
     const files = await guestFiles();
     await defineGuest(host.libvirtd, {
       name: "web1",
@@ -38,11 +38,11 @@ describe("the metrics of a host", () => {
       files,
       ...guestPaths(host.libvirtd, "web1"),
     });
-    await host.daemon.start();
+    await host.startDaemon();
     await host.startEngine(`KVMGuest vm1 (
       GuestName = web1
       DelayAfterGuestOnline = 1
-      MonitorInterval = 2
+      MonitorInterval = 3600
       OfflineMonitorInterval = 2
       RestartLimit = 2
       )`);
