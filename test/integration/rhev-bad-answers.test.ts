@@ -64,7 +64,7 @@ let site: RhevSite;
 const engines: RhevmSimulator[] = [];
 
 beforeAll(async () => {
-  site = await makeRhevSite({ systems: [HERE], others: ["node2"], rhev: "answerTimeoutS: 1" });
+  site = await makeRhevSite({ systems: [HERE], others: ["node2"], rhev: "answerTimeoutS: 2" });
 });
 
 afterAll(async () => {

@@ -81,7 +81,7 @@ describe("probe", () => {
   });
 
   it("kills a hares that hangs, at the time limit", async () => {
-    const engine = await engineOf(`echo $$ >${folder}/pid; exec sleep 1000`, 1500);
+    const engine = await engineOf(`echo $$ >${folder}/pid; exec sleep 1000`, 5000);
 
     expect(await errorOf(engine.probe("r", never))).toMatchObject({
       code: "PLATFORM_DOWN",

@@ -7,7 +7,7 @@ import { type PasswordSource, readPassword } from "../../../src/rhev/password.ts
 import { errorOf } from "../../support/error-of.ts";
 import { textsIn } from "../../support/texts-in.ts";
 
-const signal = AbortSignal.timeout(25_000);
+const signal = AbortSignal.timeout(120_000);
 const SECRET = "pass word/ö$";
 
 async function folder(): Promise<string> {
