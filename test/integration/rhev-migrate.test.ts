@@ -7,7 +7,7 @@ const SOURCE = "node1";
 const TARGET = "node2";
 
 /** Guests of the group, all on the source at the beginning; each belongs to one test. */
-const GUESTS = ["asked", "refuses", "byhand", "restarted", "lostanswer"] as const;
+const GUESTS = ["asked", "refuses", "byhand", "restarted", "lostanswer", "dies"] as const;
 
 let site: RhevSite;
 /** What the engines were told, in its order. */
@@ -29,7 +29,8 @@ beforeAll(async () => {
     GUESTS.map((name) => {
       // the engine takes a migration for failed after some monitors
       const interval = name === "refuses" ? "MonitorInterval = 2" : "";
-      return site.mainCf(`${name}_res`, name, interval);
+      const restart = name === "dies" ? "RestartLimit = 1" : "";
+      return site.mainCf(`${name}_res`, name, `${interval} ${restart}`);
     }).join("\n"),
   );
   await until("all are online", () => GUESTS.every((name) => stateOf(SOURCE, name) === "ONLINE"));
@@ -104,6 +105,23 @@ describe.concurrent("a migration of a guest of RHEV-M", () => {
 
     await untilMoved("restarted");
     expect(site.asked("migrate", "restarted")).toBe(0);
+  });
+
+  it("in which it dies is a fault at the source, and the engine starts it again", async () => {
+    const { world } = site.rhevm;
+    const said = (message: string) => site.on(SOURCE).daemon.said(message, { guest: "dies" });
+    world.setVmStatus("dies", "migrating");
+    await until("the source sees it migrate", () => said("guest changed state").length > 0);
+
+    world.crashVm("dies");
+
+    await until("it is started again", () => world.vm("dies").starts === 1);
+    await until("it is online at the source", () => stateOf(SOURCE, "dies") === "ONLINE");
+    expect(homeOf("dies")).toEqual([SOURCE]);
+    expect(
+      said("guest ended in a migration or just after it, which the engine may not take for a fault"),
+    ).toHaveLength(1);
+    expectNeverTwiceNorFaulted("dies");
   });
 
   it("whose answer is lost is not asked for again", async () => {
