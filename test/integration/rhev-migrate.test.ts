@@ -16,8 +16,9 @@ const told: (readonly [system: string, resource: string, state: string])[] = [];
 beforeAll(async () => {
   site = await makeRhevSite({
     systems: [SOURCE, TARGET],
-    others: ["sleeping", "remote"],
-    configuration: "sites: { near: [node1, node2], far: [remote] }",
+    others: ["sleeping"],
+    // of plain KVM; in RHEV the cluster is the site
+    configuration: "sites: { near: [node1], far: [node2] }",
   });
   const { world } = site.rhevm;
   world.addCluster("Other", "Default");
@@ -29,7 +30,8 @@ beforeAll(async () => {
     GUESTS.map((name) => {
       // the engine takes a migration for failed after some monitors
       const interval = name === "refuses" ? "MonitorInterval = 2" : "";
-      const restart = name === "dies" ? "RestartLimit = 1" : "";
+      // a monitor while it migrates would say INTENTIONAL OFFLINE
+      const restart = name === "dies" ? "RestartLimit = 1 MonitorInterval = 600" : "";
       return site.mainCf(`${name}_res`, name, `${interval} ${restart}`);
     }).join("\n"),
   );
@@ -167,15 +169,18 @@ describe.concurrent("a migration of a guest of RHEV-M is refused before RHEV-M i
     expect(site.asked("migrate", "elsewhere")).toBe(0);
   });
 
-  it("for one configured for disaster recovery, to another site", async () => {
+  it("for one configured for disaster recovery, to another cluster; not to another of the configured sites", async () => {
     const dr = { DROpts: ["ConfigureNetwork", "1", "IPAddress", "10.0.0.9", "Netmask", "255.0.0.0"] };
     const resource = await site.known(SOURCE, "recoverable", dr);
 
-    await resource.migrate("remote");
-
+    await resource.migrate("foreign");
     const said = site.on(SOURCE).daemon.said("entry point failed", { resource: "recoverable" });
-    expect(JSON.stringify(said)).toContain("the systems are of different sites");
+    expect(JSON.stringify(said)).toContain("that host belongs to another cluster of RHEV-M");
     expect(site.asked("migrate", "recoverable")).toBe(0);
+    await resource.migrate(TARGET);
+
+    expect(site.asked("migrate", "recoverable")).toBe(1);
+    expect(homeOf("recoverable")).toEqual([TARGET]);
   });
 });
 
