@@ -12,7 +12,7 @@ export interface RunEnd {
 }
 
 /** What is known of a VM's last run beside the status that RHEV-M shows now. */
-export interface VmRun {
+interface VmRun {
   /** How it was when a reading showed it active last, until its second one as down: an event may come a reading late. */
   readonly seen: { readonly hostId: string; readonly isMigrating: boolean } | undefined;
   /** Whether the last reading showed it as down. */
