@@ -87,7 +87,7 @@ export const KEY_MEANINGS = {
   "migration.encrypt":
     "The emulators encrypt the memory on its way (libvirt's VIR_MIGRATE_TLS); their certificates must be set up",
   sites:
-    "The sites of the cluster: name to systems. A guest that is configured for disaster recovery (DROpts.ConfigureNetwork = 1) is not migrated to a system of another site. Without it all are one site",
+    "The sites of the cluster: name to systems. A guest of plain KVM that is configured for disaster recovery (DROpts.ConfigureNetwork = 1) is not migrated to a system of another site. Without it all are one site. In RHEV the cluster of RHEV-M is the site, whatever is set here",
   "rhev.auth":
     "How the daemon logs in: `basic`, a session of the API, works with every engine; `oauth`, a token of the engine's single sign-on, from oVirt 4.0 on",
   "rhev.caFile":

@@ -115,6 +115,7 @@ export const ENGINE_EVENTS: ReadonlyMap<string, number> = new Map([
   ["hosts stay in maintenance until the daemon runs again", 1370],
   ["log level changed by an operator", 1371],
   ["systemd cannot be told of the service", 1372],
+  ["guest ended in a migration or just after it, which the engine may not take for a fault", 1373],
   ["metrics cannot be served on their port", 1600],
   ["metrics cannot be collected", 1601],
   ["a listener of the metrics failed", 1602],

@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import { messageOf } from "../src/agent-error.ts";
-import { answerOf } from "../src/answer.ts";
+import { type Answer, answerOf, type LastAnswer } from "../src/answer.ts";
 import { type Beats, SLACK_MS } from "../src/beat.ts";
 import { pause } from "../src/deadline.ts";
 import type { Log } from "../src/log.ts";
@@ -153,7 +153,10 @@ export class Follower {
     const { resource } = registration;
     // UNKNOWN leaves the last proved answer as it is, so it is compared with what was told beside that
     const isUnknown = answer.state.kind === "UNKNOWN";
-    const isTold = isUnknown || sameState(answer.state, registration.lastAnswer.state);
+    const isTold =
+      isUnknown ||
+      sameState(answer.state, registration.lastAnswer.state) ||
+      isStillHere(reading, answer, registration.lastAnswer);
     if (isTold && record.unknownTold === isUnknown) {
       this.#parts.prober.settled(resource);
       return;
@@ -199,6 +202,19 @@ export class Follower {
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
     announce(() => this.events.emit("found", by), log);
   }
+}
+
+/**
+ * A guest that migrates away and runs here still. That it leaves nothing proves before its end: a monitor that comes says so,
+ * but the engine, which knows it as ONLINE, would hold for a departure what may become a fault.
+ */
+function isStillHere(
+  { active, migrating, moved, runsOnTarget }: Reading,
+  answer: Answer,
+  last: LastAnswer,
+): boolean {
+  const isOnItsWay = active === true && migrating && moved === undefined && runsOnTarget !== true;
+  return isOnItsWay && answer.state.kind === "INTENTIONAL OFFLINE" && last.state.kind === "ONLINE";
 }
 
 /** A resume that is tried tells of its end itself: until then the guest may run for a moment only. */

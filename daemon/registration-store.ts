@@ -26,6 +26,7 @@ const fileSchema = z.strictObject({
   starting: z.boolean(),
   uuid: optional,
   emulator: z.strictObject({ pid: z.number(), startTicks: text, bootId: text }).optional(),
+  gaveAway: z.strictObject({ run: z.number(), bootId: text, isBroken: z.boolean() }).optional(),
   lastAnswer: z.strictObject({ state, active: z.boolean(), lostRun: z.number().optional() }).optional(),
   saved: z.strictObject({ uuid: text, at: text }).optional(),
   attributes: z.strictObject({

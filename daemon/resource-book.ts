@@ -3,7 +3,7 @@ import { type Attributes, sameAttributes } from "../src/attributes.ts";
 import { pause } from "../src/deadline.ts";
 import { type Heartbeat, restoredHeartbeat, UNARMED } from "../src/heartbeat.ts";
 import type { Log } from "../src/log.ts";
-import type { EmulatorProcess, Reading } from "../src/platform.ts";
+import type { EmulatorProcess, GivenAwayRun, Reading } from "../src/platform.ts";
 import { guestKey, type Registration } from "../src/resource.ts";
 import { sameState, stateText } from "../src/resource-state.ts";
 import type { SavedRecord } from "../src/saved-memory.ts";
@@ -115,14 +115,15 @@ export class ResourceBook {
       starting: false,
       uuid: undefined,
       emulator: undefined,
+      gaveAway: undefined,
       saved: undefined,
     };
     return this.change(record, { attributes, ...fresh });
   }
 
   /**
-   * Keeps what a reading proves for a later process: the guest's UUID, its emulator, that an unanswered start has happened, and that
-   * the guest was saved here.
+   * Keeps what a reading proves for a later process: the guest's UUID, its emulator, that an unanswered start has happened, that
+   * the guest was saved here, and that a post-copy took it away.
    */
   learn(record: ResourceRecord, reading: Reading): void {
     if (reading.active === false) record.heartbeat = UNARMED;
@@ -131,9 +132,14 @@ export class ResourceBook {
     const isNewUuid = reading.uuid !== undefined && reading.uuid !== uuid;
     const saved = savedRecord(reading, known);
     const emulator = emulatorOf(reading, record.registration.emulator);
-    const isSame = saved === known && emulator === record.registration.emulator;
+    const gaveAway = givenAwayRun(reading, record.registration.gaveAway);
+    const isSame =
+      saved === known &&
+      emulator === record.registration.emulator &&
+      gaveAway === record.registration.gaveAway;
     if (!started && !isNewUuid && isSame) return;
-    void this.change(record, { starting: starting && !started, uuid: reading.uuid ?? uuid, emulator, saved });
+    const proved = { uuid: reading.uuid ?? uuid, emulator, gaveAway, saved };
+    void this.change(record, { starting: starting && !started, ...proved });
   }
 
   /** Starts anew with a resource: it is watched, and the engine has been told nothing yet. */
@@ -234,6 +240,17 @@ function emulatorOf({ emulator }: Reading, known: EmulatorProcess | undefined): 
   if (emulator === undefined || known === undefined) return emulator ?? known;
   const isSame = emulator.pid === known.pid && emulator.startTicks === known.startTicks;
   return isSame && emulator.bootId === known.bootId ? known : emulator;
+}
+
+/** Only the hypervisor's own word takes it back. */
+function givenAwayRun(
+  { active, source, gaveAway }: Reading,
+  known: GivenAwayRun | undefined,
+): GivenAwayRun | undefined {
+  if (source !== "platform" || active === undefined) return known;
+  if (gaveAway === undefined || known === undefined) return gaveAway;
+  const isSame = gaveAway.run === known.run && gaveAway.bootId === known.bootId;
+  return isSame && gaveAway.isBroken === known.isBroken ? known : gaveAway;
 }
 
 function newRecord(registration: Registration): ResourceRecord {

@@ -25,6 +25,8 @@ export interface Reading {
   readonly incoming?: true;
   /** Set while it runs on the target of its migration, which needs the memory that is here. Whatever `state` says. */
   readonly runsOnTarget?: true;
+  /** Set while the emulator here belongs to a guest that went to the target of a post-copy, also on its way down. */
+  readonly gaveAway?: GivenAwayRun | undefined;
   /** Set when somebody or the guest itself suspended it and `wake` can bring it back. */
   readonly suspended: "paused" | "asleep" | undefined;
   /** Set when the hypervisor paused it because a disk failed: it can go on when the disk is back. */
@@ -95,10 +97,20 @@ export interface EmulatorProcess {
   readonly bootId: string;
 }
 
+/** A run of a guest on this host that a post-copy migration took to another one; its end here brings nothing back. */
+export interface GivenAwayRun {
+  /** A number that each start of the guest on this host changes, in one boot of it. */
+  readonly run: number;
+  readonly bootId: string;
+  /** The migration broke after that, so each host has a part of the memory. */
+  readonly isBroken: boolean;
+}
+
 /** What is kept of a guest across restarts of the agent, for the platform. */
 export interface RecalledGuest {
   readonly uuid?: string | undefined;
   readonly emulator?: EmulatorProcess | undefined;
+  readonly gaveAway?: GivenAwayRun | undefined;
 }
 
 /** What is asked of the agent that runs inside a guest. */
@@ -273,7 +285,7 @@ export interface Platform {
   /** Checks what a resource needs of its environment; an empty list means all is well. */
   validate(attributes: Attributes, signal: AbortSignal): Promise<readonly Finding[]>;
 
-  /** Tells what an earlier process of the agent knew of a guest: the UUID that the platform gave it, its emulator. */
+  /** Tells what an earlier process of the agent knew of a guest. What was read since then is newer. */
   recall(guest: string, known: RecalledGuest): void;
 
   /** Drops what is remembered of a guest that is no longer kept. */

@@ -1,6 +1,6 @@
 import type { LastAnswer } from "./answer.ts";
 import { type Attributes, environmentOf } from "./attributes.ts";
-import type { EmulatorProcess } from "./platform.ts";
+import type { EmulatorProcess, GivenAwayRun } from "./platform.ts";
 import type { SavedRecord } from "./saved-memory.ts";
 
 /** What is kept of a resource across restarts of the daemon. */
@@ -17,6 +17,8 @@ export interface Registration {
   readonly uuid?: string | undefined;
   /** The guest's last emulator here, until it is proved gone: one that dies slowly no longer shows whose it is. */
   readonly emulator?: EmulatorProcess | undefined;
+  /** That its run here went to the target of a post-copy: the platform does not say so of an emulator on its way down. */
+  readonly gaveAway?: GivenAwayRun | undefined;
   readonly lastAnswer?: LastAnswer | undefined;
   /** That the guest's memory was saved on this host, while it has not run here since. */
   readonly saved?: SavedRecord | undefined;

@@ -1,4 +1,5 @@
 import { AgentError } from "../agent-error.ts";
+import { environmentOf } from "../attributes.ts";
 import type { MigrationEnd, MigrationProgress } from "../migration.ts";
 import type { Reading } from "../platform.ts";
 import type { GuestContext } from "./context.ts";
@@ -15,7 +16,7 @@ export interface MigrateContext extends GuestContext {
   readonly target: string | undefined;
   /** The name of this system. */
   readonly system: string;
-  /** The site of a system; undefined where no sites are configured. */
+  /** The site of a system, for guests of plain KVM; undefined where no sites are configured. */
   readonly siteOf: (system: string) => string | undefined;
   /** Called before the migration is asked for, with the time after which it is to be aborted. */
   readonly onMoving: (uuid: string, abortAfterMs: number) => Promise<void>;
@@ -70,7 +71,9 @@ function targetOf({ attributes, target, system, siteOf }: MigrateContext): strin
     throw new AgentError("BAD_ATTRIBUTE", `guest ${guest} is not migrated: VCSInfo names no target host`);
   }
   if (target === system) throw refusal(guest, target, "it is this system itself");
-  if (attributes.drOpts.configureNetwork && siteOf(target) !== siteOf(system)) {
+  // in RHEV the cluster is the site, and the platform takes no guest to a host of another one
+  const hasSites = environmentOf(attributes) === "kvm" && attributes.drOpts.configureNetwork;
+  if (hasSites && siteOf(target) !== siteOf(system)) {
     const sites = `${siteOf(system) ?? "no site"} and ${siteOf(target) ?? "no site"}`;
     throw refusal(
       guest,

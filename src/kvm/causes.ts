@@ -56,8 +56,12 @@ export interface Causes {
   seenActive(uuid: string, count: number, isRunning: boolean): void;
   /** Events may have been missed: announcements no longer explain the next end. */
   eventsLost(): void;
+  /** An earlier process of the agent saw it stand still while the other host takes over. */
+  recallHandOver(uuid: string): void;
   /** How the last run ended, as far as events told; undefined while it runs or when nobody watched. */
   endOf(uuid: string): EndCause | undefined;
+  /** The same of a domain that is shut off: one that stood still for the other host ended so, though no event came of it. */
+  endOfShutOff(uuid: string): EndCause | undefined;
   forget(uuid: string): void;
 }
 
@@ -75,6 +79,11 @@ export function createCauses(): Causes {
   };
   const restart = (uuid: string) => {
     runs.delete(uuid);
+  };
+  const endOf = (uuid: string): EndCause | undefined => {
+    const run = runs.get(uuid);
+    if (run === undefined) return undefined;
+    return run.ended ?? announced(run);
   };
 
   return {
@@ -107,10 +116,14 @@ export function createCauses(): Causes {
     eventsLost() {
       for (const run of runs.values()) run.shutdown = undefined;
     },
-    endOf(uuid) {
+    recallHandOver(uuid) {
+      if (!runs.has(uuid)) runOf(uuid).handedOverAt = events;
+    },
+    endOf,
+    endOfShutOff(uuid) {
       const run = runs.get(uuid);
-      if (run === undefined) return undefined;
-      return run.ended ?? announced(run);
+      const isUnseen = run?.ended === undefined && run?.handedOverAt !== undefined;
+      return isUnseen ? "ended at the hand-over of a migration" : endOf(uuid);
     },
     forget: restart,
   };

@@ -1,4 +1,4 @@
-import type { DomainWords } from "./domain-words.ts";
+import type { GivenAwayRun } from "../platform.ts";
 import type { EmulatorIdentity } from "./emulator-facts.ts";
 
 /** What is remembered of one guest between readings. Never answers a monitor by itself. */
@@ -15,8 +15,8 @@ export interface GuestMemory {
   readings: number;
   /** The last state in words, so that entering an alarming one is logged once. */
   lastWords: string | undefined;
-  /** The run, by domain id, whose guest went to the target of a post-copy migration, and what it was then. */
-  gaveAway: { readonly runId: number; readonly words: DomainWords } | undefined;
+  /** The run, by domain id, whose guest went to the target of a post-copy migration. */
+  gaveAway: GivenAwayRun | undefined;
   /** Until then (performance.now) a guest that runs may only be one that a resume was tried on. */
   triedUntil: number;
   /** What its vital signs said last. */

@@ -247,12 +247,19 @@ export class KvmPlatform implements Platform {
     return (await Promise.all(checks)).flat();
   }
 
-  recall(guest: string, { uuid, emulator }: RecalledGuest): void {
+  recall(guest: string, { uuid, emulator, gaveAway }: RecalledGuest): void {
     const memory = this.#memories.of(guest);
     memory.uuid ??= uuid;
-    if (uuid === undefined || emulator?.bootId !== bootId()) return;
-    const { pid, startTicks } = emulator;
-    memory.lastEmulator ??= { pid, startTicks, uuid };
+    if (uuid === undefined) return;
+    const boot = bootId();
+    if (emulator?.bootId === boot) {
+      const { pid, startTicks } = emulator;
+      memory.lastEmulator ??= { pid, startTicks, uuid };
+    }
+    if (gaveAway?.bootId === boot && memory.readings === 0) {
+      memory.gaveAway = gaveAway;
+      this.#causes.recallHandOver(uuid);
+    }
   }
 
   forget(guest: string): void {

@@ -41,10 +41,11 @@ export class Translator {
       ? await migrationSide(this.#parts, { guest, uuid, words }, signal)
       : "none";
     const role = this.#role(guest, domain, words, side);
+    const { gaveAway } = this.#parts.memories.of(guest);
     const verdict = verdictOf(role, side, this.#parts.settings().overrides);
     if (verdict.active === true) this.#parts.causes.seenActive(uuid, count, words.state === "running");
     await this.#remember(guest, domain, words);
-    const ended = verdict.active === false ? this.#parts.causes.endOf(uuid) : undefined;
+    const ended = verdict.active === false ? this.#endOf(uuid, words) : undefined;
     const moved = movedOf(role, side, verdict.active, ended);
     const reason = sentence(words, verdict.why, ended);
     if (verdict.alarming) this.#alarm(guest, words, reason);
@@ -58,6 +59,7 @@ export class Translator {
       migrating: verdict.migrating,
       moved,
       ...underWay(role, side),
+      ...(gaveAway === undefined ? {} : { gaveAway }),
       suspended: verdict.suspended,
       ...(isStalled(words) ? { stalled: true } : {}),
       uuid,
@@ -71,14 +73,23 @@ export class Translator {
 
   /**
    * The words that say what the guest is here: those of its state but for an emulator on its way down whose guest went to
-   * the target of a post-copy migration. It is what it was: its end brings nothing back.
+   * the target of a post-copy migration. It is what it was, also for a process that did not see it: its end brings nothing
+   * back.
    */
   #role(guest: string, { id }: DomainRef, words: DomainWords, side: MigrationSide): DomainWords {
     const memory = this.#parts.memories.of(guest);
-    if (isGoingDown(words) && memory.gaveAway?.runId === id) return memory.gaveAway.words;
-    const isGiven = underWay(words, side).runsOnTarget === true || isSplit(words, side);
-    memory.gaveAway = isGiven ? { runId: id, words } : undefined;
+    const known = memory.gaveAway;
+    if (isGoingDown(words) && known?.run === id) return GIVEN_AWAY[known.isBroken ? "broken" : "under way"];
+    const isBroken = isSplit(words, side);
+    const isGiven = isBroken || underWay(words, side).runsOnTarget === true;
+    memory.gaveAway = isGiven ? { run: id, bootId: this.#bootId, isBroken } : undefined;
     return words;
+  }
+
+  /** One that stood still for the other host to take over, and is off now, may live there, whoever ended it unseen. */
+  #endOf(uuid: string, { reason }: DomainWords): EndCause | undefined {
+    const { causes } = this.#parts;
+    return reason === "migrated" ? causes.endOf(uuid) : causes.endOfShutOff(uuid);
   }
 
   #emulatorOf(guest: string, { id, uuid }: DomainRef): Pick<Reading, "emulator"> {
@@ -139,6 +150,12 @@ export class Translator {
     memory.lastEmulator = emulator ?? memory.lastEmulator;
   }
 }
+
+/** What is here of a guest in post-copy. */
+const GIVEN_AWAY = {
+  "under way": { state: "paused", reason: "post-copy", text: "paused (post-copy)" },
+  broken: { state: "paused", reason: "post-copy failed", text: "paused (post-copy failed)" },
+} as const satisfies Record<string, DomainWords>;
 
 /** Ends that leave no doubt that the run was one of this host; in the last moment of a migration it may live elsewhere. */
 const ENDS_OF_RUNS: ReadonlySet<EndCause> = new Set([

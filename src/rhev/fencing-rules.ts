@@ -41,6 +41,8 @@ export interface FencingFacts {
   readonly vms: readonly Vm[];
   /** The VM for which it is done: it must be among them, or the list cannot be complete. */
   readonly guestId: string | undefined;
+  /** The host that holds that VM, read after the list. */
+  readonly guestHostId: string | undefined;
   readonly dataCenter: DataCenter;
   /** All hosts of the data centre. */
   readonly hosts: readonly RhevHost[];
@@ -75,6 +77,11 @@ export function fencingObstacles(facts: FencingFacts): readonly string[] {
     ...guestObstacles(facts, name),
     ...spmObstacles(facts, name),
   ];
+}
+
+/** Whether the host holds no more what it was to be declared dead for, its guest or the SPM role: somebody else was quicker. */
+export function isNeedless({ host, guestId, guestHostId }: FencingFacts): boolean {
+  return guestId === undefined ? host.spm === "none" : guestHostId !== host.id;
 }
 
 function witnessObstacles(witness: DeathWitness, host: string): readonly string[] {

@@ -98,11 +98,12 @@ export class GuestReader {
     return choice.kind === "found" ? choice.vm : choice.reason;
   }
 
-  #readingIn(guest: string, chosen: Vm | string, { hosts, own }: Snapshot): Reading {
+  #readingIn(guest: string, chosen: Vm | string, { hosts, own, runs }: Snapshot): Reading {
     if (typeof chosen === "string") return nothingKnown(chosen);
     const memory = this.#parts.memories.of(guest);
     memory.ranHere ??= this.#parts.ranHereLast(guest);
-    const reading = readingOf({ vm: chosen, hosts, own, ranHereLast: memory.ranHere });
+    const { end } = runs.get(chosen.id) ?? {};
+    const reading = readingOf({ vm: chosen, hosts, own, ranHereLast: memory.ranHere, end });
     this.#remember(guest, reading);
     // what somebody else started or moved here has come, as far as the cluster's engine knows
     const came = reading.active === true && !reading.migrating && !memory.startedHere;

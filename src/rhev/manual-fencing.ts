@@ -3,7 +3,13 @@ import { orAbort, pause, throwIfAborted, withDeadline } from "../deadline.ts";
 import type { Engine } from "../engine.ts";
 import type { Log } from "../log.ts";
 import { printable } from "../tuples.ts";
-import { type DeathWitness, type FencingFacts, fencingObstacles, type Told } from "./fencing-rules.ts";
+import {
+  type DeathWitness,
+  type FencingFacts,
+  fencingObstacles,
+  isNeedless,
+  type Told,
+} from "./fencing-rules.ts";
 import type { RhevHost } from "./host-document.ts";
 import type { RhevmActions } from "./rhevm-actions.ts";
 import type { RhevmReads } from "./rhevm-reads.ts";
@@ -101,11 +107,12 @@ export class ManualFencing {
   }
 
   /**
-   * Takes the SPM role from a host that died with it.
+   * Takes the SPM role from a host that died with it. One that has it no more is left alone.
    *
+   * @returns true when RHEV-M was told, or may have been
    * @throws {AgentError} as freeGuest
    */
-  async isolateSpm(manager: FencingManager, spm: DeadSpm, signal: AbortSignal): Promise<void> {
+  async isolateSpm(manager: FencingManager, spm: DeadSpm, signal: AbortSignal): Promise<boolean> {
     const { hostId, isLocal, isConfirmed } = spm;
     const isWanted = spm.isWanted || (isConfirmed && !isLocal);
     const remote = isConfirmed ? "operator" : "cluster";
@@ -116,44 +123,61 @@ export class ManualFencing {
       witness: isLocal ? "system" : remote,
       fields: { purpose: "SPM" },
     };
-    await this.#inTurn(signal, () =>
+    return this.#inTurn(signal, () =>
       this.#fence({ manager, ...one }, "the SPM is a host that RHEV-M does not hear", signal),
     );
   }
 
-  /** Decides twice, each time on facts that are read anew: a host may have come back meanwhile. */
-  async #fence(one: Case, subject: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Decides twice, each time on facts that are read anew: a host may have come back meanwhile, or the daemon of another system
+   * may have done it for a guest or a scan of its own.
+   *
+   * @returns true when RHEV-M was told, or may have been
+   */
+  async #fence(one: Case, subject: string, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#parts;
     const facts = await this.#permitted(one, subject, signal);
+    if (facts === undefined) return false;
     const audit = { audit: "manual fencing", ...one.fields, ...evidenceOf(facts) };
     log.warn(audit, "host is going to be declared dead at RHEV-M");
     try {
-      await this.#send(one, subject, signal);
+      if (!(await this.#send(one, subject, signal))) return false;
     } catch (error) {
       log.warn({ ...audit, reason: messageOf(error) }, "host was not declared dead, or nobody can tell");
       // whether it was done shows in the states, which the caller reads
       if (!hasCode(error, "OUTCOME_UNKNOWN")) throw error;
-      return;
+      return true;
     }
     log.warn(audit, "host was declared dead at RHEV-M");
+    return true;
   }
 
-  /** Where the session had ended, nothing was sent, and the host is looked at anew before it is sent after all. */
-  async #send(one: Case, subject: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Where the session had ended, nothing was sent, and the host is looked at anew before it is sent after all.
+   *
+   * @returns false when it was not sent, as it is not needed any more
+   */
+  async #send(one: Case, subject: string, signal: AbortSignal): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
-      await this.#permitted(one, subject, signal);
+      if ((await this.#permitted(one, subject, signal)) === undefined) return false;
       throwIfAborted(signal);
       try {
         await one.manager.actions.fenceHost(one.hostId, "manual", signal);
-        return;
+        return true;
       } catch (error) {
         if (attempt === FENCES_AT_MOST || !hasCode(error, "PLATFORM_DOWN")) throw error;
       }
     }
   }
 
-  async #permitted(one: Case, subject: string, signal: AbortSignal): Promise<FencingFacts> {
+  /** @returns the facts that permit it; undefined when it is not needed any more */
+  async #permitted(one: Case, subject: string, signal: AbortSignal): Promise<FencingFacts | undefined> {
     const facts = await this.#facts(one, signal);
+    if (isNeedless(facts)) {
+      const fields = { audit: "manual fencing", ...one.fields, host: printable(facts.host.name) };
+      this.#parts.log.info(fields, "host need not be declared dead any more");
+      return undefined;
+    }
     const obstacles = fencingObstacles(facts);
     if (obstacles.length === 0) return facts;
     throw new AgentError(
@@ -171,6 +195,7 @@ export class ManualFencing {
     const clusters = await reads.clusters(signal);
     const before = hostIn(await reads.hosts(signal), hostId);
     const vms = await reads.vmsOn(before, signal);
+    const guestHostId = guestId === undefined ? undefined : (await reads.vm(guestId, signal)).hostId;
     const dataCenterId = clusters.find(({ id }) => id === before.clusterId)?.dataCenterId;
     if (dataCenterId === undefined)
       throw new AgentError("PROTOCOL", `RHEV-M names no data centre for host ${printable(before.name)}`);
@@ -181,7 +206,8 @@ export class ManualFencing {
     const near = new Set(clusters.filter((one) => one.dataCenterId === dataCenterId).map(({ id }) => id));
     const hosts = all.filter(({ clusterId }) => clusterId !== undefined && near.has(clusterId));
     const clusterName = clusters.find(({ id }) => id === host.clusterId)?.name;
-    return { isWanted, host, witness: read(host, all, clusterName), vms, guestId, dataCenter, hosts };
+    const death = read(host, all, clusterName);
+    return { isWanted, host, witness: death, vms, guestId, guestHostId, dataCenter, hosts };
   }
 
   /** Asks the cluster's engine, and returns how its answer applies to a host. */
@@ -230,11 +256,11 @@ export class ManualFencing {
   }
 
   /** Two guests of one dead host: the second finds itself free when its turn comes. */
-  async #inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const before = this.#last;
     const mine = orAbort(before, signal).then(work);
     this.#last = Promise.allSettled([before, mine]);
-    await mine;
+    return mine;
   }
 }
 

@@ -8,6 +8,7 @@ import type { RhevHost } from "./host-document.ts";
 import { type OwnIdentity, ownHostOf } from "./own-host.ts";
 import { newlyRestartedByRhevm, warnOfOwnRestart } from "./own-restart.ts";
 import { paceMs } from "./pace.ts";
+import { endsInMigration, NO_RUNS, runsAfter } from "./run-ends.ts";
 import { changedNames, isMoving, type Snapshot, sightWords, startedNames } from "./snapshot.ts";
 import type { Vm } from "./vm-document.ts";
 
@@ -195,7 +196,9 @@ export class Poller {
     const vms = await source.vmsNamed([...names], signal);
     const hosts = await source.hosts(signal);
     const own = ownHostOf(hosts, await identity(), configuredHost());
-    return { beganAt, names, vms, hosts, own, events };
+    // after a failure events are missed: what ended then, and ran again, nobody knows
+    const known = this.#failure === undefined ? this.#snapshot?.runs : undefined;
+    return { beganAt, names, vms, hosts, own, events, runs: runsAfter(known ?? NO_RUNS, { vms, events }) };
   }
 
   #succeed(snapshot: Snapshot): Snapshot {
@@ -214,12 +217,23 @@ export class Poller {
     } else {
       for (const name of newlyRestartedByRhevm(before, snapshot)) warnOfOwnRestart(this.#parts.log, name);
     }
+    this.#warnOfUnseenEnds(before, snapshot);
     for (const name of startedNames(before, snapshot)) this.#tell(() => this.events.emit("started", name));
     for (const name of changed) {
       this.#parts.log.debug({ guest: name, event: sightWords(snapshot, name) }, "RHEV-M tells of a guest");
       this.#tell(() => this.events.emit("changed", name));
     }
     return snapshot;
+  }
+
+  /** The cluster's engine, which knows a guest as OFFLINE while it moves, takes such an end for no fault. */
+  #warnOfUnseenEnds(before: Snapshot | undefined, { vms, runs, own }: Snapshot): void {
+    if (own.kind !== "found") return;
+    for (const fields of endsInMigration(before?.runs ?? NO_RUNS, { vms, runs, ownId: own.host.id }))
+      this.#parts.log.warn(
+        fields,
+        "guest ended in a migration or just after it, which the engine may not take for a fault",
+      );
   }
 
   #fail(error: unknown): never {

@@ -1,6 +1,7 @@
 import type { RhevEvent } from "./event-document.ts";
 import type { RhevHost } from "./host-document.ts";
 import type { OwnHost } from "./own-host.ts";
+import type { VmRuns } from "./run-ends.ts";
 import type { Vm } from "./vm-document.ts";
 import { vmStatusRow } from "./vm-status.ts";
 
@@ -15,6 +16,8 @@ export interface Snapshot {
   readonly own: OwnHost;
   /** Since the cycle before, newest first. */
   readonly events: readonly RhevEvent[];
+  /** What this and earlier cycles showed of the VMs' last runs. */
+  readonly runs: VmRuns;
 }
 
 /** Statuses of hosts that pass by themselves. */

@@ -102,7 +102,13 @@ export class SpmScanner implements DevScanner {
   /** Until the role is where it belongs, or cannot come. An engine that is away for a moment is asked again. */
   async #bringSpm(task: DevScanTask, signal: AbortSignal): Promise<string> {
     const { spmWaitMs } = this.#parts.settings();
-    const state: ScanState = { sent: new Set(), isolated: new Set(), owed: new Map(), waitedFor: "" };
+    const state: ScanState = {
+      sent: new Set(),
+      refused: new Set(),
+      isolated: new Set(),
+      owed: new Map(),
+      waitedFor: "",
+    };
     for (const host of task.owed) state.owed.set(host.id, host);
     return withDeadline(spmWaitMs, "the scan", [signal], async (limit) => {
       try {
@@ -162,8 +168,7 @@ export class SpmScanner implements DevScanner {
       case "impossible":
         throw new AgentError("REFUSED", step.reason);
       case "isolate":
-        await this.#isolate(task, place, step, signal);
-        state.isolated.add(step.host.id);
+        if (await this.#isolate(task, place, step, signal)) state.isolated.add(step.host.id);
         return undefined;
       case "deactivate":
         await this.#deactivate(task, place, state, step.host, signal);
@@ -202,22 +207,19 @@ export class SpmScanner implements DevScanner {
     { manager }: Place,
     { host, isLocal }: Extract<SpmStep, { kind: "isolate" }>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     report("SPM", `host ${printable(host.name)}, the SPM, is dead and is isolated`);
     const isWanted = attributes.rhevmInfo.useManualRhevmFencing;
     const isConfirmed = confirmedDead === host.name;
-    await this.#parts.fencing.isolateSpm(
-      manager,
-      { hostId: host.id, isLocal, isWanted, isConfirmed },
-      signal,
-    );
+    const spm = { hostId: host.id, isLocal, isWanted, isConfirmed };
+    return this.#parts.fencing.isolateSpm(manager, spm, signal);
   }
 
   /** On disk before it is asked for: whatever becomes of this process, the host is activated again. */
   async #deactivate(
     { resource, keep, report }: DevScanTask,
     { manager }: Place,
-    { owed, sent }: ScanState,
+    { owed, sent, refused }: ScanState,
     { id, name }: RhevHost,
     signal: AbortSignal,
   ): Promise<void> {
@@ -243,7 +245,10 @@ export class SpmScanner implements DevScanner {
       else owed.set(id, before);
       await keep([...owed.values()]);
       const now = (await manager.reads.hosts(signal)).find((one) => one.id === id);
-      if (now?.status === "up") throw error;
+      if (now?.status !== "up") return;
+      // the scan of another system may have had it in maintenance, and have ended just now
+      if (refused.has(id)) throw error;
+      refused.add(id);
     }
   }
 }
@@ -252,6 +257,8 @@ export class SpmScanner implements DevScanner {
 interface ScanState {
   place?: Place;
   readonly sent: Set<string>;
+  /** Hosts that are up, and that RHEV-M has refused to send to maintenance. */
+  readonly refused: Set<string>;
   readonly isolated: Set<string>;
   readonly owed: Map<string, OwedHost>;
   waitedFor: string;

@@ -4,6 +4,7 @@ import type { RhevHost } from "./host-document.ts";
 import { hostContact } from "./host-status.ts";
 import { oneLine } from "./one-line.ts";
 import type { OwnHost } from "./own-host.ts";
+import type { RunEnd } from "./run-ends.ts";
 import type { Vm } from "./vm-document.ts";
 import { vmStatusRow } from "./vm-status.ts";
 
@@ -14,6 +15,8 @@ export interface VmSight {
   readonly own: OwnHost;
   /** Whether this host is the last that is known to have run it. */
   readonly ranHereLast: boolean;
+  /** How its last run ended, where events told. */
+  readonly end?: RunEnd | undefined;
 }
 
 /** Why a paused VM is paused, where nobody asked for it. Source: oVirt engine, VmPauseStatus. */
@@ -88,7 +91,7 @@ function elsewhere(sight: VmSight, hostId: string, own: RhevHost): Reading {
 
 /** It runs nowhere, says the engine. That counts only while it hears this host, or sent it to maintenance. */
 function notRunning(sight: VmSight, own: RhevHost): Reading {
-  const { vm, ranHereLast } = sight;
+  const { vm, ranHereLast, end } = sight;
   const row = vmStatusRow(vm.status);
   const isSuspended = vm.status === "suspended";
   if (vm.hostId !== undefined && !isSuspended)
@@ -100,6 +103,7 @@ function notRunning(sight: VmSight, own: RhevHost): Reading {
     active: false,
     suspended: isSuspended && ranHereLast ? "asleep" : undefined,
     saved: isSuspended ? "yes" : "no",
+    ...(end?.hostId === own.id && !isSuspended ? { ended: end.words, endedHere: end.words } : {}),
   };
 }
 

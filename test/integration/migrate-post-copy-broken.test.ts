@@ -114,6 +114,9 @@ describe("a post-copy that breaks", () => {
 
   it("costs it too when the daemon was away: the next one reads both ends", async () => {
     const resource = await inPostCopy("daemon-away", "call");
+    await until("that its run here was given away is on disk", async () =>
+      JSON.stringify(await trial.registration("node1")).includes('"gaveAway"'),
+    );
     await one.daemon.kill();
     await killEmulator(two.libvirtd, "daemon-away");
     await waitForState(one.libvirtd, "daemon-away", "paused (post-copy failed)");

@@ -7,7 +7,7 @@ const SOURCE = "node1";
 const TARGET = "node2";
 
 /** Guests of the group, all on the source at the beginning; each belongs to one test. */
-const GUESTS = ["asked", "refuses", "byhand", "restarted", "lostanswer"] as const;
+const GUESTS = ["asked", "refuses", "byhand", "restarted", "lostanswer", "dies"] as const;
 
 let site: RhevSite;
 /** What the engines were told, in its order. */
@@ -16,8 +16,9 @@ const told: (readonly [system: string, resource: string, state: string])[] = [];
 beforeAll(async () => {
   site = await makeRhevSite({
     systems: [SOURCE, TARGET],
-    others: ["sleeping", "remote"],
-    configuration: "sites: { near: [node1, node2], far: [remote] }",
+    others: ["sleeping"],
+    // of plain KVM; in RHEV the cluster is the site
+    configuration: "sites: { near: [node1], far: [node2] }",
   });
   const { world } = site.rhevm;
   world.addCluster("Other", "Default");
@@ -29,7 +30,9 @@ beforeAll(async () => {
     GUESTS.map((name) => {
       // the engine takes a migration for failed after some monitors
       const interval = name === "refuses" ? "MonitorInterval = 2" : "";
-      return site.mainCf(`${name}_res`, name, interval);
+      // a monitor while it migrates would say INTENTIONAL OFFLINE
+      const restart = name === "dies" ? "RestartLimit = 1 MonitorInterval = 600" : "";
+      return site.mainCf(`${name}_res`, name, `${interval} ${restart}`);
     }).join("\n"),
   );
   await until("all are online", () => GUESTS.every((name) => stateOf(SOURCE, name) === "ONLINE"));
@@ -106,6 +109,23 @@ describe.concurrent("a migration of a guest of RHEV-M", () => {
     expect(site.asked("migrate", "restarted")).toBe(0);
   });
 
+  it("in which it dies is a fault at the source, and the engine starts it again", async () => {
+    const { world } = site.rhevm;
+    const said = (message: string) => site.on(SOURCE).daemon.said(message, { guest: "dies" });
+    world.setVmStatus("dies", "migrating");
+    await until("the source sees it migrate", () => said("guest changed state").length > 0);
+
+    world.crashVm("dies");
+
+    await until("it is started again", () => world.vm("dies").starts === 1);
+    await until("it is online at the source", () => stateOf(SOURCE, "dies") === "ONLINE");
+    expect(homeOf("dies")).toEqual([SOURCE]);
+    expect(
+      said("guest ended in a migration or just after it, which the engine may not take for a fault"),
+    ).toHaveLength(1);
+    expectNeverTwiceNorFaulted("dies");
+  });
+
   it("whose answer is lost is not asked for again", async () => {
     site.rhevm.faults.next("lost-answer", {
       matching: ({ url }) => url.endsWith(`/${site.rhevm.world.vm("lostanswer").id}/migrate`),
@@ -149,15 +169,18 @@ describe.concurrent("a migration of a guest of RHEV-M is refused before RHEV-M i
     expect(site.asked("migrate", "elsewhere")).toBe(0);
   });
 
-  it("for one configured for disaster recovery, to another site", async () => {
+  it("for one configured for disaster recovery, to another cluster; not to another of the configured sites", async () => {
     const dr = { DROpts: ["ConfigureNetwork", "1", "IPAddress", "10.0.0.9", "Netmask", "255.0.0.0"] };
     const resource = await site.known(SOURCE, "recoverable", dr);
 
-    await resource.migrate("remote");
-
+    await resource.migrate("foreign");
     const said = site.on(SOURCE).daemon.said("entry point failed", { resource: "recoverable" });
-    expect(JSON.stringify(said)).toContain("the systems are of different sites");
+    expect(JSON.stringify(said)).toContain("that host belongs to another cluster of RHEV-M");
     expect(site.asked("migrate", "recoverable")).toBe(0);
+    await resource.migrate(TARGET);
+
+    expect(site.asked("migrate", "recoverable")).toBe(1);
+    expect(homeOf("recoverable")).toEqual([TARGET]);
   });
 });
 

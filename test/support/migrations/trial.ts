@@ -191,8 +191,17 @@ export class Trial {
   }
 
   /** The migration record that a system has of it on disk; undefined for none. */
-  async record(system: System): Promise<unknown> {
-    const file = join(this.#cluster.on(system).stateDirectory, "migrations", `${this.name}.json`);
+  record(system: System): Promise<unknown> {
+    return this.#onDisk(system, "migrations");
+  }
+
+  /** The registration that a system has of its resource on disk; undefined for none. */
+  registration(system: System): Promise<unknown> {
+    return this.#onDisk(system, "registrations");
+  }
+
+  async #onDisk(system: System, folder: string): Promise<unknown> {
+    const file = join(this.#cluster.on(system).stateDirectory, folder, `${this.name}.json`);
     const text = await readFile(file, "utf8").catch(() => undefined);
     return text === undefined ? undefined : JSON.parse(text);
   }

@@ -61,6 +61,22 @@ export const MIGRATION_SENTENCES: readonly Sentence[] = [
     ({ libvirtd }, [guest = ""]) => libvirtd.becomes(guest, CODE.pausedMigrating, EVENT.suspendedMigrated),
   ],
   [
+    /^(\w+) goes on elsewhere in post-copy$/,
+    ({ libvirtd }, [guest = ""]) => {
+      libvirtd.named(guest).job = "outgoing";
+      libvirtd.becomes(guest, CODE.postCopy, EVENT.suspendedPostCopy);
+    },
+  ],
+  [
+    /^post-copy of (\w+) breaks$/,
+    ({ libvirtd }, [guest = ""]) =>
+      libvirtd.becomes(guest, CODE.postCopyFailed, EVENT.suspendedPostCopyFailed),
+  ],
+  [
+    /^emulator of (\w+) goes down$/,
+    ({ libvirtd }, [guest = ""]) => libvirtd.becomes(guest, CODE.inShutdown, EVENT.shutdownByHost),
+  ],
+  [
     /^emulator of (\w+) is killed on (node\d)$/,
     ({ neighbours }, [guest = "", system = ""]) =>
       neighbours.of(system).end(guest, CODE.offCrashed, EVENT.stoppedFailed),

@@ -134,6 +134,18 @@ describe("migrate", () => {
     expect(platform.count("migrate")).toBe(1);
   });
 
+  it("takes a guest of RHEV-M with disaster recovery to a system of another site: its cluster decides", async () => {
+    const attributes = withDisasterRecovery();
+    const rhevmInfo = { ...attributes.rhevmInfo, enabled: true };
+    await ask({
+      target: "node3",
+      attributes: { ...attributes, rhevmInfo },
+      siteOf: (system: string) => SITES[system],
+    });
+
+    expect(platform.calls).toEqual(["read web1", "migrate web1 node3"]);
+  });
+
   it("takes a guest without disaster recovery to another site", async () => {
     await ask({ target: "node3", siteOf: (system: string) => SITES[system] });
 

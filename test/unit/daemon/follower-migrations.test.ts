@@ -78,6 +78,38 @@ function isProbe({ message }: LogEntry): boolean {
   return message === "engine asked to probe";
 }
 
+describe("the follower of a guest that migrates away and runs here still", () => {
+  const MIGRATES = aReading({ ...RUNNING, state: INTENTIONAL_OFFLINE, migrating: true });
+
+  it("leaves the engine with ONLINE, so that an end on the way is a fault", async () => {
+    known(online(100));
+    await changes(MIGRATES);
+    await clock.advance(CYCLE_MS);
+    expect(news()).toEqual([]);
+    await changes(aReading());
+
+    expect(news()).toEqual([100]);
+  });
+
+  it("has the engine hear that it left as soon as that shows", async () => {
+    known(online(100));
+    await changes(MIGRATES);
+    await changes(LEFT);
+
+    expect(news()).toEqual([200]);
+  });
+
+  it.each([
+    ["in post-copy", { runsOnTarget: true }],
+    ["whose post-copy broke", { moved: "split" }],
+  ] as const)("has the engine hear at once of one %s", async (_, more) => {
+    known(online(100));
+    await changes({ ...MIGRATES, ...more });
+
+    expect(news()).toEqual([200]);
+  });
+});
+
 describe("the follower of a guest that leaves", () => {
   it("has the record on disk before the engine is asked to look", async () => {
     known(online(100));

@@ -48,6 +48,7 @@ const FULL: Registration = aRegistration("db_res", {
   uuid: "00000000-1111-4222-8333-444444444444",
   lastAnswer: { state: online(40), active: true },
   emulator: { pid: 4711, startTicks: "123456789012", bootId: "a boot" },
+  gaveAway: { run: 7, bootId: "a boot", isBroken: true },
   saved: { uuid: "00000000-1111-4222-8333-444444444444", at: "2026-01-01T00:00:00.000Z" },
   attributes: parseAttributes(
     "db_res",

@@ -93,6 +93,25 @@ describe("what a reading teaches", () => {
     expect(record.registration.emulator).toMatchObject({ pid: 8 });
   });
 
+  it("is that a post-copy took its run away, until the hypervisor shows it otherwise", async () => {
+    const gaveAway = { run: 7, bootId: "this boot", isBroken: false };
+    const record = book.open("r", attributesOfGuest("web1"));
+    await book.flush();
+    const writes = store.saves.length;
+    book.learn(record, { ...RUNNING, gaveAway });
+    book.learn(record, { ...RUNNING, gaveAway: { ...gaveAway } });
+    book.learn(record, { ...RUNNING, source: "emulator" });
+    book.learn(record, { ...RUNNING, active: undefined });
+    await book.flush();
+    expect(record.registration.gaveAway).toEqual(gaveAway);
+    expect(store.saves.length).toBe(writes + 1);
+    book.learn(record, { ...RUNNING, gaveAway: { ...gaveAway, isBroken: true } });
+    expect(record.registration.gaveAway).toMatchObject({ isBroken: true });
+    book.learn(record, RUNNING);
+
+    expect(record.registration.gaveAway).toBeUndefined();
+  });
+
   it("is that an unanswered start has happened, unless an operation is at work", async () => {
     const record = book.open("r", attributesOfGuest("web1"));
     await book.change(record, { starting: true });

@@ -186,6 +186,33 @@ describe("an end at the hand-over of a migration", () => {
     expect(causes.endOf(DOMAIN.uuid)).toBe(UNCLEAR);
   });
 
+  it("is told as such of one that is shut off and whose end no event told", () => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", "Suspended Migrated");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBeUndefined();
+    expect(causes.endOfShutOff(DOMAIN.uuid)).toBe(UNCLEAR);
+    happens(causes, "Stopped Migrated");
+    expect(causes.endOfShutOff(DOMAIN.uuid)).toBe("migrated away");
+  });
+
+  it("is told as such when an earlier process saw it stand still", () => {
+    const causes = createCauses();
+    causes.recallHandOver(DOMAIN.uuid);
+    expect(causes.endOfShutOff(DOMAIN.uuid)).toBe(UNCLEAR);
+    happens(causes, "Shutdown Finished after host request", "Stopped Destroyed");
+
+    expect(causes.endOf(DOMAIN.uuid)).toBe(UNCLEAR);
+  });
+
+  it("is a plain end where events have told of a run since", () => {
+    const causes = createCauses();
+    happens(causes, "Started Booted", "Shutdown Finished after guest request");
+    causes.recallHandOver(DOMAIN.uuid);
+
+    expect(causes.endOfShutOff(DOMAIN.uuid)).toBe("powered off from inside");
+  });
+
   it("is told as such by our own hand too", () => {
     const causes = createCauses();
     happens(causes, "Started Booted", "Suspended Migrated");

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bootId } from "../../../src/boot-id.ts";
 import type { DomainStateCode } from "../../../src/kvm/hypervisor.ts";
 import type { Whereabouts } from "../../../src/migration.ts";
 import { INTENTIONAL_OFFLINE, online } from "../../../src/resource-state.ts";
@@ -12,9 +13,7 @@ const UUID = "5c1b8d3c-0000-4000-8000-0000000000a1";
 const URI = { node2: "qemu+tcp://node2/system", node3: "qemu+tcp://node3/system" } as const;
 
 /** Source: libvirt-domain.h, virDomainState and its reasons. */
-const POST_COPY_FAILED = { state: 3, reason: 13 };
-const IN_POST_COPY = { state: 3, reason: 12 };
-const IN_SHUTDOWN = { state: 4, reason: 0 };
+const { postCopyFailed: POST_COPY_FAILED, postCopy: IN_POST_COPY, inShutdown: IN_SHUTDOWN } = CODE;
 const PAUSED_SHUTTING_DOWN = { state: 3, reason: 8 };
 const RUNS_POST_COPY_FAILED = { state: 1, reason: 11 };
 
@@ -74,6 +73,58 @@ describe("a guest whose post-copy broke", () => {
       active: true,
       migrating: true,
     });
+  });
+
+  it.each([
+    [IN_SHUTDOWN, false, undefined],
+    [PAUSED_SHUTTING_DOWN, true, "split"],
+  ])(
+    "is still the target's for a process that came while what is here goes down: %j",
+    async (code, isBroken, moved) => {
+      const guest = host.libvirtd.named("web1");
+      guest.code = code;
+      const gaveAway = { run: guest.id, bootId: bootId(), isBroken };
+      host.platform.recall("web1", { uuid: UUID, gaveAway });
+
+      expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({
+        state: INTENTIONAL_OFFLINE,
+        moved,
+        active: true,
+        migrating: true,
+        gaveAway,
+      });
+    },
+  );
+
+  it.each([
+    ["of another run", 1, undefined],
+    ["of another boot", 0, "another boot"],
+  ])("is any guest that goes down for a process that knows it %s", async (_, later, boot) => {
+    const guest = host.libvirtd.named("web1");
+    guest.code = IN_SHUTDOWN;
+    const gaveAway = { run: guest.id + later, bootId: boot ?? bootId(), isBroken: true };
+    host.platform.recall("web1", { uuid: UUID, gaveAway });
+
+    expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({ state: online(40) });
+  });
+
+  it("may be on the target for a process that finds what was here ended", async () => {
+    host.libvirtd.named("web1").code = CODE.offDestroyed;
+    host.platform.recall("web1", { uuid: UUID, gaveAway: { run: 1, bootId: bootId(), isBroken: true } });
+
+    expect(await host.clock.until(host.platform.read("web1", never))).toMatchObject({ moved: "unclear" });
+  });
+
+  it("is told as a run that was given away, and no more once it has run here again", async () => {
+    const guest = host.libvirtd.named("web1");
+    const read = () => host.clock.until(host.platform.read("web1", never));
+    const run = { run: guest.id, bootId: bootId() };
+
+    expect((await read()).gaveAway).toEqual({ ...run, isBroken: true });
+    guest.code = IN_POST_COPY;
+    expect((await read()).gaveAway).toEqual({ ...run, isBroken: false });
+    guest.code = CODE.booted;
+    expect((await read()).gaveAway).toBeUndefined();
   });
 
   it("is any guest that goes down once it has run here again", async () => {

@@ -1,6 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type DeathWitness, type FencingFacts, fencingObstacles } from "../../../src/rhev/fencing-rules.ts";
+import {
+  type DeathWitness,
+  type FencingFacts,
+  fencingObstacles,
+  isNeedless,
+} from "../../../src/rhev/fencing-rules.ts";
 import { rhevHost, rhevVm } from "../../support/fakes/rhev-documents.ts";
 
 const DEAD = rhevHost("host2", { status: "non_responsive" });
@@ -20,6 +25,7 @@ const PROVED: FencingFacts = {
   witness: SYSTEM,
   vms: [rhevVm("web1", { hostId: DEAD.id, status: "unknown" })],
   guestId: "id-web1",
+  guestHostId: DEAD.id,
   dataCenter: { id: "dc", name: "Default", status: "up" },
   hosts: [DEAD, rhevHost("host1")],
 };
@@ -146,6 +152,20 @@ const MISSING: readonly (readonly [
   ],
 ];
 
+describe("isNeedless", () => {
+  it.each([
+    ["holds the guest", PROVED, {}, false],
+    ["is rid of the guest", PROVED, { guestHostId: undefined }, true],
+    ["has lost the guest to another host", PROVED, { guestHostId: "another" }, true],
+    ["is the SPM", PROVED_SPM, { guestId: undefined }, false],
+    ["is the SPM no more", PROVED, { guestId: undefined }, true],
+    ["may be the SPM", PROVED, { guestId: undefined, host: { ...DEAD, spm: undefined } }, false],
+    ["is rid of the guest, and still the SPM", PROVED_SPM, { guestHostId: undefined }, true],
+  ] as const)("tells of a host that %s", (_what, facts, changes, isDone) => {
+    expect(isNeedless({ ...facts, ...changes })).toBe(isDone);
+  });
+});
+
 describe("fencingObstacles", () => {
   it("finds none when all is proved: of a host, of an SPM, of a faulted remote cluster, by an operator", () => {
     expect(fencingObstacles(PROVED)).toEqual([]);
@@ -225,6 +245,7 @@ describe("fencingObstacles", () => {
             },
             vms: world.isListed ? [guest] : [],
             guestId: guest.id,
+            guestHostId: dead.id,
             dataCenter: { id: "dc", name: "Default", status: world.dataCenter },
             hosts: world.hasHeir ? [dead, rhevHost("host1")] : [dead],
           });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { AgentError } from "../../../src/agent-error.ts";
+import { OFFLINE } from "../../../src/resource-state.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { until } from "../../support/lab/until.ts";
+import { matching } from "../../support/matching.ts";
 import { testEngine } from "../../support/rhev-client.ts";
 import { testPlatform } from "../../support/rhev-platform.ts";
 import type { RhevmSimulator } from "../../support/rhevm-simulator/simulator.ts";
@@ -217,5 +219,38 @@ describe("engines that the platform over RHEV-M is connected to", () => {
     expect(await platform.whereIs("web1", { uuid: undefined, peer: undefined }, never)).toMatchObject({
       kind: "doubtful",
     });
+  });
+});
+
+describe("a guest that came and ended between two readings", () => {
+  it("ended here, as the event says, and is told as an end that nothing may act upon", async () => {
+    const engine = await testEngine();
+    engine.world.addVm("web1", { host: "host2" });
+    const { platform, log } = await testPlatform(engine);
+    expect((await platform.read("web1", never)).endedHere).toBeUndefined();
+
+    engine.world.setVmStatus("web1", "up", "host1");
+    engine.world.crashVm("web1");
+
+    expect(await platform.read("web1", never)).toMatchObject({
+      state: OFFLINE,
+      active: false,
+      endedHere: matching(/^RHEV-M's event \d+, VM_DOWN_ERROR$/),
+    });
+    const unseen = "guest ended in a migration or just after it, which the engine may not take for a fault";
+    expect(log.messages("warn")).toEqual([unseen]);
+  });
+
+  it("is none of this host's where it ended on another", async () => {
+    const engine = await testEngine();
+    engine.world.addVm("web1", { host: "host1" });
+    const { platform, log } = await testPlatform(engine);
+    await platform.read("web1", never);
+
+    engine.world.setVmStatus("web1", "up", "host2");
+    engine.world.crashVm("web1");
+
+    expect((await platform.read("web1", never)).endedHere).toBeUndefined();
+    expect(log.messages("warn")).toEqual([]);
   });
 });

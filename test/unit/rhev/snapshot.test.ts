@@ -18,6 +18,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     hosts: [host, hostFacts("h2")],
     own: ownFacts(host),
     events: [],
+    runs: new Map(),
     ...changes,
   };
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { stateText } from "../../../src/resource-state.ts";
+import { OFFLINE, stateText } from "../../../src/resource-state.ts";
 import { readingOf, type VmSight } from "../../../src/rhev/vm-state.ts";
 import { VM_STATUS } from "../../../src/rhev/vm-status.ts";
 import { hostFacts, ownFacts, vmFacts } from "../../support/rhev-facts.ts";
@@ -24,6 +24,25 @@ function sight(
 function told(...facts: Parameters<typeof sight>): string {
   return stateText(readingOf(sight(...facts)).state);
 }
+
+/** A VM that no host has, and of which an event told. */
+function down(end: { readonly hostId: string } | undefined, status = "down") {
+  return readingOf({ ...sight(status), end: end && { ...end, eventId: 7, words: "event 7" } });
+}
+
+describe("the end of a guest's run, by RHEV-M's event", () => {
+  it("is one of this host where the event names it", () => {
+    expect(down({ hostId: "here" })).toMatchObject({ state: OFFLINE, active: false, endedHere: "event 7" });
+  });
+
+  it.each([
+    ["on another host", { hostId: "there" }, "down"],
+    ["that no event told of", undefined, "down"],
+    ["whose memory was saved", { hostId: "here" }, "suspended"],
+  ])("is none of this host for one %s", (_, end, status) => {
+    expect(down(end, status).endedHere).toBeUndefined();
+  });
+});
 
 describe("the state of a guest that RHEV-M says runs on this host", () => {
   it.each([
