@@ -7,10 +7,12 @@ import { type Cluster, makeCluster } from "../support/host/cluster.ts";
 import type { Host } from "../support/host/host.ts";
 import { openedResource } from "../support/host/known-guest.ts";
 import { MONITOR, type Resource } from "../support/host/resource.ts";
+import { attentiveFiles, attentiveOptions, tell, waitUntilAttentive } from "../support/lab/boot-sector.ts";
 import { type Authority, type CertificateFiles, makeAuthority } from "../support/lab/certificates.ts";
 import { createGuest, defineGuest, domainState, waitForState } from "../support/lab/guest.ts";
 import { type GuestFiles, guestFiles } from "../support/lab/guest-files.ts";
 import { guestXml } from "../support/lab/guest-xml.ts";
+import { holdMigrations } from "../support/lab/hold.ts";
 import type { PrivateLibvirtd } from "../support/lab/libvirtd.ts";
 import { startSshd } from "../support/lab/sshd.ts";
 import { until } from "../support/lab/until.ts";
@@ -112,8 +114,11 @@ describe("online of a guest that another system of the cluster holds", () => {
   it("is refused on either side of a migration between others", async () => {
     await configurePeers(TCP);
     const { uuid, resource } = await sharedGuest("moves-there");
-    await createGuest(node2, { name: "moves-there", uuid, files, kind: "sector" });
-    await node2.virsh("migrate-setspeed", "moves-there", "1");
+    const attentive = await attentiveFiles(node2, files);
+    await createGuest(node2, attentiveOptions(node2, "moves-there", attentive, { uuid, migrates: true }));
+    await waitUntilAttentive(node2, "moves-there");
+    await tell(node2, "moves-there", "scribble");
+    await holdMigrations(node2, "moves-there");
     const moving = node2.virsh("migrate", "--live", "--p2p", "moves-there", TCP.node3).then(
       () => "moved",
       () => "did not",
