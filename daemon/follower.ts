@@ -46,7 +46,7 @@ export class Follower {
 
   /** Follows until the signal aborts. */
   async run(beats: Beats, signal: AbortSignal): Promise<void> {
-    const { platform, book, intervalMs } = this.#parts;
+    const { platform, book, migrations, intervalMs } = this.#parts;
     const beat = beats("follower");
     let cycle = new AbortController();
     const onConnected = () => {
@@ -56,8 +56,12 @@ export class Follower {
     const onChanged = (guest: string) => {
       void this.look(guest, signal);
     };
+    const onDecided = (guest: string) => {
+      for (const record of book.ofGuest(guest)) record.epoch += 1;
+    };
     platform.events.on("connected", onConnected);
     platform.events.on("changed", onChanged);
+    migrations.events.on("decided", onDecided);
     const stop = () => cycle.abort();
     signal.addEventListener("abort", stop, { once: true });
     while (!signal.aborted) {
@@ -70,6 +74,7 @@ export class Follower {
     beat.end();
     platform.events.off("connected", onConnected);
     platform.events.off("changed", onChanged);
+    migrations.events.off("decided", onDecided);
   }
 
   /** After a new connection nothing that was read before may answer a monitor. */
@@ -122,8 +127,8 @@ export class Follower {
   }
 
   /**
-   * What a reading shows of a migration is on disk before the engine hears of it. One that an event or the end of an
-   * operation overtook shows what was: a guest that left meanwhile does not run here again.
+   * What a reading shows of a migration is on disk before the engine hears of it. One that an event, the end of an
+   * operation or that of a migration overtook shows what was: a guest that left meanwhile does not run here again.
    */
   async #take(
     record: ResourceRecord,

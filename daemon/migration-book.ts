@@ -15,6 +15,8 @@ export interface MigrationBookEvents {
   began: [];
   /** The end of one is known, whoever asked for it; `doubtful` when nobody can tell it yet. */
   ended: [by: "engine" | "others", end: MigrationEnd["kind"]];
+  /** The end of one is found out beside the readings of its guest: those that have begun show what was. */
+  decided: [guest: string];
 }
 
 /** What a record says of the end of its migration. */
@@ -87,6 +89,7 @@ export class MigrationBook {
 
   /** The end of a migration is known, or known to be doubtful; resolves as begin does. */
   end(guest: string, uuid: string | undefined, peer: string | undefined, end: MigrationEnd): Promise<void> {
+    announce(() => this.events.emit("decided", guest), this.#log);
     switch (end.kind) {
       case "moved":
         return this.#put({ guest, uuid, peer: end.peer ?? peer, kind: "left", why: undefined });

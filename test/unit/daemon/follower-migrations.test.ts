@@ -63,6 +63,21 @@ function known(state: ResourceState, resource = "web1_res"): void {
   book.told(book.open(resource, attributesOfGuest("web1")), { state, active });
 }
 
+/** A reading of all guests, in which it runs, that is under way; ends when it is told to. */
+async function slowReading(): Promise<() => Promise<void>> {
+  const slow: (() => void)[] = [];
+  platform.deeds.readAll = async (guests) => {
+    const before = new Map(guests.map((guest) => [guest, RUNNING]));
+    await new Promise<void>((resolve) => slow.push(resolve));
+    return before;
+  };
+  await clock.advance(CYCLE_MS);
+  return async () => {
+    slow[0]?.();
+    await clock.settle();
+  };
+}
+
 async function changes(reading: Reading): Promise<void> {
   platform.readings.set("web1", reading);
   platform.events.emit("changed", "web1");
@@ -153,19 +168,21 @@ describe("the follower of a guest that leaves", () => {
 
   it("does not take a reading of all guests that its end overtook for its return", async () => {
     known(online(100));
-    const slow: (() => void)[] = [];
-    platform.deeds.readAll = async (guests) => {
-      const before = new Map(guests.map((guest) => [guest, RUNNING]));
-      await new Promise<void>((resolve) => slow.push(resolve));
-      return before;
-    };
-    await clock.advance(CYCLE_MS);
+    const goOn = await slowReading();
     await changes(LEFT);
-    slow[0]?.();
-    await clock.settle();
+    await goOn();
 
     expect(migrations.get("web1")).toMatchObject({ kind: "left" });
     expect(store.writes).toEqual(["web1 left"]);
+  });
+
+  it("does not take one for its return either that began before its end was found out on the other host", async () => {
+    known(online(100));
+    const goOn = await slowReading();
+    await migrations.end("web1", RUNNING.uuid, "node2", { kind: "moved", why: "it runs there" });
+    await goOn();
+
+    expect(migrations.get("web1")).toMatchObject({ kind: "left", peer: "node2" });
   });
 
   it("records nothing of a guest whose resource was closed while it was read", async () => {
