@@ -50,15 +50,13 @@ export class Follower {
     const beat = beats("follower");
     let cycle = new AbortController();
     const onConnected = () => {
-      this.#touchAll();
+      overtake(book.all()); // after a new connection nothing that was read before may answer a monitor
       cycle.abort();
     };
     const onChanged = (guest: string) => {
       void this.look(guest, signal);
     };
-    const onDecided = (guest: string) => {
-      for (const record of book.ofGuest(guest)) record.epoch += 1;
-    };
+    const onDecided = (guest: string) => overtake(book.ofGuest(guest));
     platform.events.on("connected", onConnected);
     platform.events.on("changed", onChanged);
     migrations.events.on("decided", onDecided);
@@ -75,11 +73,6 @@ export class Follower {
     platform.events.off("connected", onConnected);
     platform.events.off("changed", onChanged);
     migrations.events.off("decided", onDecided);
-  }
-
-  /** After a new connection nothing that was read before may answer a monitor. */
-  #touchAll(): void {
-    for (const record of this.#parts.book.all()) record.epoch += 1;
   }
 
   async #lookAtAll(signal: AbortSignal): Promise<void> {
@@ -106,7 +99,7 @@ export class Follower {
   async look(guest: string, signal: AbortSignal): Promise<void> {
     const { book, platform, log } = this.#parts;
     const records = book.ofGuest(guest);
-    for (const record of records) record.epoch += 1;
+    overtake(records);
     if (!records.some((record) => record.registration.watched)) return;
     if (this.#looking.has(guest)) {
       this.#looking.set(guest, true);
@@ -207,6 +200,11 @@ export class Follower {
     log.info({ ...about, from: stateText(before.state) }, "guest changed state");
     announce(() => this.events.emit("found", by), log);
   }
+}
+
+/** Readings that have begun show what was. */
+function overtake(records: readonly ResourceRecord[]): void {
+  for (const record of records) record.epoch += 1;
 }
 
 /**
