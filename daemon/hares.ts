@@ -24,11 +24,11 @@ export interface HaresOptions {
 export function haresEngine(options: () => HaresOptions): Engine {
   return {
     async probe(resource, signal) {
-      await runEngineCommand(options(), ["-probe", resource, "-sys", options().system], signal);
+      await runHostCommand(options(), ["-probe", resource, "-sys", options().system], signal);
     },
     async onlineElsewhere(resource, signal) {
       const { system } = options();
-      const states = statesOf(await runEngineCommand(options(), ["-state", resource], signal));
+      const states = statesOf(await runHostCommand(options(), ["-state", resource], signal));
       // each resource has a state on each system: an answer without any is none
       if (states.length === 0) throw new AgentError("PROTOCOL", `hares -state ${resource} names no state`);
       return states
@@ -36,7 +36,7 @@ export function haresEngine(options: () => HaresOptions): Engine {
         .map(([name]) => name);
     },
     async value(resource, attribute, signal) {
-      const output = await runEngineCommand(
+      const output = await runHostCommand(
         options(),
         ["-value", resource, attribute, options().system],
         signal,
@@ -45,24 +45,24 @@ export function haresEngine(options: () => HaresOptions): Engine {
     },
     async lastOnline(resource, signal) {
       const { system } = options();
-      const last = (await runEngineCommand(options(), ["-value", resource, "LastOnline"], signal)).trim();
+      const last = (await runHostCommand(options(), ["-value", resource, "LastOnline"], signal)).trim();
       if (last === system) return { kind: "here" };
       if (last === "") return { kind: "unknown", reason: "LastOnline is empty" };
       return { kind: "elsewhere", system: printable(last) };
     },
     async modifyHere(resource, attribute, value, signal) {
       const { system } = options();
-      await runEngineCommand(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
+      await runHostCommand(options(), ["-modify", resource, attribute, value, "-sys", system], signal);
     },
     async systemStates(signal) {
-      return rowsOf("hasys -state", await runEngineCommand(beside(options(), "hasys"), ["-state"], signal));
+      return rowsOf("hasys -state", await runHostCommand(beside(options(), "hasys"), ["-state"], signal));
     },
     async clusterStates(signal) {
-      return rowsOf("haclus -state", await runEngineCommand(beside(options(), "haclus"), ["-state"], signal));
+      return rowsOf("haclus -state", await runHostCommand(beside(options(), "haclus"), ["-state"], signal));
     },
     async clusterValue(attribute, signal) {
       return (
-        await runEngineCommand(beside(options(), "haclus"), ["-value", attribute, "-localclus"], signal)
+        await runHostCommand(beside(options(), "haclus"), ["-value", attribute, "-localclus"], signal)
       ).trim();
     },
   };
@@ -104,13 +104,13 @@ export function statesOf(output: string): (readonly [system: string, states: rea
 }
 
 /**
- * Runs one of the engine's commands to its end.
+ * Runs a command of this host to its end: one of the engine, of systemd.
  *
  * @returns what it printed
  * @throws {AgentError} PLATFORM_DOWN when it cannot be run or does not end in time, REFUSED with its first words when
  *   it fails
  */
-export async function runEngineCommand(
+export async function runHostCommand(
   options: Pick<HaresOptions, "command" | "timeoutMs">,
   args: readonly string[],
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { AgentError, hasCode } from "../../src/agent-error.ts";
-import { runEngineCommand, statesOf } from "../hares.ts";
+import { runHostCommand, statesOf } from "../hares.ts";
 
 /** The resource type. Source: KVMGuest resource type definition. */
 const TYPE = "KVMGuest";
@@ -33,9 +33,9 @@ export interface Cluster {
 export function clusterOf(command: string, timeoutMs: number): Cluster {
   const { signal } = new AbortController();
   const hares = (args: readonly string[], limitMs = timeoutMs) =>
-    runEngineCommand({ command, timeoutMs: limitMs }, args, signal);
+    runHostCommand({ command, timeoutMs: limitMs }, args, signal);
   const hagrp = (args: readonly string[]) =>
-    runEngineCommand({ command: join(dirname(command), "hagrp"), timeoutMs }, args, signal);
+    runHostCommand({ command: join(dirname(command), "hagrp"), timeoutMs }, args, signal);
   return {
     async guests() {
       const rows = (await hares(["-list", `Type=${TYPE}`]))

@@ -1,6 +1,6 @@
 import { messageOf } from "../../src/agent-error.ts";
 import { type Check, rowsOf } from "../../src/readiness.ts";
-import { runEngineCommand } from "../hares.ts";
+import { runHostCommand } from "../hares.ts";
 
 /** systemd-timedated may have to be started first. */
 const TIMEDATECTL_MS = 5000;
@@ -15,7 +15,7 @@ export function clockCheck(timedatectl: string): Check {
       const command = { command: timedatectl, timeoutMs: TIMEDATECTL_MS };
       let output: string;
       try {
-        output = await runEngineCommand(command, ["show", "--property=NTPSynchronized"], signal);
+        output = await runHostCommand(command, ["show", "--property=NTPSynchronized"], signal);
       } catch (error) {
         return [row.notChecked(messageOf(error))];
       }

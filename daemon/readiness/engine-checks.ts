@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { entryPointNames } from "../../ipc/entry-point-names.ts";
 import { hasCode, messageOf } from "../../src/agent-error.ts";
 import { type Check, type CheckRow, type RowMaker, rowsOf } from "../../src/readiness.ts";
-import { type HaresOptions, haresEngine, runEngineCommand } from "../hares.ts";
+import { type HaresOptions, haresEngine, runHostCommand } from "../hares.ts";
 
 /** Scripts of the actions. Source: "About the KVMGuest agent", SupportedActions. */
 const ACTIONS = ["actions/guestmigrated", "actions/vmconfigsync", "actions/DevScan"] as const;
@@ -75,7 +75,7 @@ export async function typeValue(
   signal: AbortSignal,
 ): Promise<string> {
   const hatype = { command: join(dirname(command), "hatype"), timeoutMs };
-  return (await runEngineCommand(hatype, ["-value", "KVMGuest", attribute], signal)).trim();
+  return (await runHostCommand(hatype, ["-value", "KVMGuest", attribute], signal)).trim();
 }
 
 /** Does the resource type run this agent's entry points? */

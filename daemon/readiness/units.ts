@@ -7,7 +7,7 @@ import {
   type RowMaker,
   rowsOf,
 } from "../../src/readiness.ts";
-import { runEngineCommand } from "../hares.ts";
+import { runHostCommand } from "../hares.ts";
 import type { TypeTimeouts } from "./timeouts.ts";
 
 const UNIT = "vcskvmguestd.service";
@@ -184,7 +184,7 @@ async function propertiesOf(
   if (!isThere) return "systemd does not run this host";
   try {
     const command = { command: systemctl, timeoutMs: SYSTEMCTL_MS };
-    const output = await runEngineCommand(command, ["show", unit, "-p", names.join(",")], signal);
+    const output = await runHostCommand(command, ["show", unit, "-p", names.join(",")], signal);
     const lines = output.split("\n").filter((line) => line.includes("="));
     return new Map(
       lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
